@@ -1,0 +1,3 @@
+from clawbot_manager.cli.main import main
+
+main()

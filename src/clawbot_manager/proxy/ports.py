@@ -1,0 +1,144 @@
+"""What the data plane needs from the rest of the program: four small protocols, and the records they carry.
+
+The all-in-one process implements them over the database with in-memory snapshots; a stand-alone proxy
+does the same over the same database. Lookups are synchronous and never touch I/O: no request waits
+for a database.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, Protocol
+from uuid import UUID
+
+UsageSource = Literal["provider", "estimated", "none"]
+
+
+@dataclass(frozen=True, slots=True)
+class BotIdentity:
+    """The bot that a token belongs to. `tags` are the bot's key tags in order of preference.
+
+    `pinned_keys` maps a vendor to the one key the bot's owner picked for it; absent = choose from the pool.
+    """
+
+    bot_id: UUID
+    hostname: str
+    owner_id: UUID
+    token_id: UUID
+    tags: tuple[str, ...]
+    vendors: frozenset[str]
+    pinned_keys: dict[str, UUID] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderKey:
+    """A provider key ready for use. The secret is in the clear: it must never be logged, `repr` hides it.
+
+    `secret` is "" for vendors that need none. `base_url` replaces the vendor's own (custom, ollama, azure, a
+    regional host); `api_type` is the dialect of a custom endpoint (`openai-chat`, `anthropic-messages`, ...).
+    """
+
+    key_id: UUID
+    owner_id: UUID
+    vendor: str
+    label: str
+    secret: str = field(repr=False)
+    tag: str | None = None
+    base_url: str | None = None
+    api_type: str | None = None
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One try with one key: the upstream's status, or the reason there was none."""
+
+    key_id: UUID | None
+    status: int | None
+    reason: str | None = None
+
+
+@dataclass(slots=True)
+class Usage:
+    """Token counts; None means the provider did not say, which differs from an explicit 0.
+
+    `input_tokens` and `output_tokens` are as the vendor bills them in total: input includes cache reads and
+    writes, output includes reasoning (readers normalise the dialects' differences).
+    """
+
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cache_read_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    source: UsageSource = "none"
+
+
+@dataclass(slots=True)
+class UsageRecord:
+    """One finished request, as it is stored. Holds no prompt, no answer and no secret."""
+
+    record_id: UUID
+    at: datetime
+    trace_id: str
+    owner_id: UUID
+    bot_id: UUID
+    hostname: str
+    token_id: UUID
+    vendor: str
+    method: str
+    endpoint: str
+    dialect: str | None
+    key_id: UUID | None
+    key_label: str | None
+    model_asked: str | None
+    model_answered: str | None
+    streamed: bool
+    status: int
+    error_code: str | None
+    usage: Usage
+    duration_ms: float
+    first_byte_ms: float | None
+    attempts: list[Attempt] = field(default_factory=list)
+
+
+class TokenDirectory(Protocol):
+    """Finds the bot behind a token."""
+
+    def find(self, token: str) -> BotIdentity | None:
+        """The bot, or None for a token that is unknown, revoked or expired."""
+        ...
+
+
+class KeyRing(Protocol):
+    """Chooses provider keys."""
+
+    def candidates(self, bot: BotIdentity, vendor: str) -> list[ProviderKey]:
+        """The keys this bot may use for the vendor now, best first; [] when there is none.
+
+        Only keys of the bot's owner; a pinned key alone; else the bot's tags in order, then untagged ones,
+        never another tag's; round robin within a tier; disabled, failed and cooling keys left out.
+        """
+        ...
+
+    def report(self, key_id: UUID, *, status: int | None, reason: str | None, retry_after: float | None) -> None:
+        """What came of using a key: `reason` is an error kind of the vendor's catalogue, None when it worked."""
+        ...
+
+
+class Budgets(Protocol):
+    """Admits requests."""
+
+    def admit(self, bot: BotIdentity, vendor: str) -> str | None:
+        """None to go on, or the code of the limit that stands against it."""
+        ...
+
+    def settle(self, bot: BotIdentity, record: UsageRecord) -> None:
+        """The request has ended with this usage."""
+        ...
+
+
+class UsageSink(Protocol):
+    """Takes finished requests; writing them is its own business."""
+
+    def record(self, record: UsageRecord) -> None:
+        """Queue the record. Never blocks and never raises."""
+        ...

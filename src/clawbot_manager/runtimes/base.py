@@ -1,0 +1,168 @@
+"""The contract between the reconciler and the places where bots run.
+
+A driver has few verbs, each idempotent, and keeps no state of its own that cannot be found again after
+`kill -9`: everything the manager needs to recognise an instance is on the instance itself (labels).
+The reconciler is the only caller; it serialises the calls for one bot, never those for different bots.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+from uuid import UUID
+
+
+class RuntimeUnavailableError(Exception):
+    """The place where bots run cannot be reached; nothing is known about the bots (never: "stopped")."""
+
+
+class InstanceNotFoundError(Exception):
+    """There is no instance with this id any more."""
+
+
+class InstanceFailedError(Exception):
+    """The runtime answered, and could not do what was asked; the message says why, for the user to read."""
+
+
+class InstanceState(StrEnum):
+    """What the runtime sees, not what we want."""
+
+    CREATED = "created"
+    RUNNING = "running"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one bot may use; None means the runtime cannot or need not limit it."""
+
+    memory_mb: int = 1536
+    cpus: float = 1.0
+    processes: int = 256
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceSpec:
+    """Everything a driver needs to create a bot's instance.
+
+    `environment` holds the bot's own two tokens and no other secret; drivers must not log it.
+    `workspace` is a directory on this node that the manager writes (`config.json`, `soul.md`,
+    `features.json`); the bot may read it. `state_dir` is the bot's own to write.
+    `port` is where the bot's gateway must listen on loopback when the runtime has no network of its own.
+    """
+
+    bot_id: UUID
+    hostname: str
+    owner_id: UUID
+    revision: int
+    image: str
+    workspace: Path
+    state_dir: Path
+    port: int
+    environment: Mapping[str, str] = field(repr=False)
+    limits: Limits = Limits()
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One bot's instance as the runtime sees it now.
+
+    `instance_id` is the runtime's own handle. `revision` is the one of the spec it was created from.
+    `endpoint` is the base URL under which this manager reaches the bot's gateway, None unless running.
+    """
+
+    instance_id: str
+    bot_id: UUID
+    hostname: str
+    owner_id: UUID
+    revision: int
+    state: InstanceState
+    endpoint: str | None
+    started_at: datetime | None = None
+    exit_code: int | None = None
+    detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceStats:
+    """A sample; None where the runtime cannot tell. CPU is in percent of one core since the last sample."""
+
+    cpu_percent: float | None
+    memory_bytes: int | None
+    processes: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Isolation:
+    """How well this runtime keeps a bot from its host and its neighbours; shown loudly when it does not."""
+
+    isolated: bool
+    warning: str | None
+
+
+class Runtime(Protocol):
+    """One place where bots run.
+
+    Every method may raise `RuntimeUnavailableError`; nothing else may escape but the errors named.
+    Every call is bounded in time by the driver.
+    """
+
+    name: str
+    isolation: Isolation
+
+    async def probe(self) -> None:
+        """Return when the runtime can be used now. Called by health checks: cheap, at most a few seconds."""
+        ...
+
+    async def list(self) -> list[Instance]:
+        """Every instance that carries our mark, whoever it belongs to and in whatever state.
+
+        Called at start-up, periodically and for orphan search; an instance that was half created by a
+        killed manager must appear here too.
+        """
+        ...
+
+    async def inspect(self, bot_id: UUID) -> Instance | None:
+        """The bot's instance, or None when there is none. Called often, in every state of the bot."""
+        ...
+
+    async def create(self, spec: InstanceSpec) -> Instance:
+        """Create the bot's instance without starting it.
+
+        When an instance of this bot exists already, whatever its revision, it is removed first: there is
+        never more than one. Raises `InstanceFailedError`.
+        """
+        ...
+
+    async def start(self, bot_id: UUID) -> Instance:
+        """Start the instance; a running one stays as it is. Returns when the process runs, not when it is ready.
+
+        Raises `InstanceNotFoundError`, `InstanceFailedError`.
+        """
+        ...
+
+    async def stop(self, bot_id: UUID, *, grace_seconds: float) -> None:
+        """Ask it to end, then kill it after the grace. A stopped or missing instance is fine."""
+        ...
+
+    async def remove(self, bot_id: UUID) -> None:
+        """Remove the instance, killing it when it runs. A missing one is fine. The workspace stays."""
+        ...
+
+    async def logs(self, bot_id: UUID, *, tail: int) -> list[str]:
+        """The last `tail` lines that the bot wrote, oldest first, without line ends; [] when there are none."""
+        ...
+
+    def follow_logs(self, bot_id: UUID, *, tail: int) -> AsyncIterator[str]:
+        """The last `tail` lines and then each new one until the caller stops or the instance is gone."""
+        ...
+
+    async def stats(self, bot_id: UUID) -> InstanceStats | None:
+        """A sample of what the instance uses, None when it is not running."""
+        ...
+
+    async def close(self) -> None:
+        """Give back connections. Instances go on running."""
+        ...

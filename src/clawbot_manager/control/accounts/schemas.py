@@ -1,0 +1,58 @@
+"""What the account routes take and give."""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import EmailStr, Field, SecretStr, StringConstraints
+
+from clawbot_manager.control.shared.schemas import Input, Schema, Timestamp
+
+Role = Literal["admin", "user"]
+Locale = Literal["en", "zh-CN"]
+
+NewPassword = Annotated[SecretStr, Field(min_length=10, max_length=256)]
+AnyPassword = Annotated[SecretStr, Field(min_length=1, max_length=256)]
+
+
+class SignUpIn(Input):
+    """A new account. `setup_token` comes with the one-time link and is asked for the first account only."""
+
+    email: EmailStr
+    password: NewPassword
+    nickname: Annotated[str, StringConstraints(min_length=1, max_length=64)] | None = None
+    locale: Locale = "en"
+    setup_token: str | None = Field(default=None, max_length=200)
+
+
+class SignInIn(Input):
+    """E-mail and password."""
+
+    email: EmailStr
+    password: AnyPassword
+
+
+class UserOut(Schema):
+    """A user, as seen by that user or an admin."""
+
+    id: UUID
+    email: str
+    nickname: str
+    role: Role
+    locale: Locale
+    created_at: Timestamp
+
+
+class UserPatch(Input):
+    """What users may change about themselves."""
+
+    nickname: Annotated[str, StringConstraints(min_length=1, max_length=64)] | None = None
+    locale: Locale | None = None
+
+
+class SessionOut(Schema):
+    """A signed-in session. The refresh token travels in an HttpOnly cookie, never in a body."""
+
+    access_token: str
+    token_type: Literal["bearer"] = "bearer"  # noqa: S105
+    expires_in: int = Field(description="Seconds until the access token ends")
+    user: UserOut

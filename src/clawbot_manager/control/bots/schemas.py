@@ -1,0 +1,186 @@
+"""What the bot routes take and give."""
+
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import Field, StringConstraints, model_validator
+
+from clawbot_manager.control.shared.schemas import Input, Label, OwnerOut, Schema, Tag, Timestamp
+
+BotState = Literal["draft", "created", "starting", "running", "stopping", "stopped", "error", "deleting"]
+Health = Literal["healthy", "unhealthy", "unknown"]
+Voice = Literal["alloy", "echo", "fable", "onyx", "nova", "shimmer"]
+SessionScope = Literal["user", "channel", "global"]
+
+Hostname = Annotated[
+    str, StringConstraints(min_length=2, max_length=64, pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])$")
+]
+ModelId = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x20\x7f]+$")]
+
+
+class BotProvider(Input):
+    """A vendor that the bot may use. `key_id` pins one key; without it the bot draws from the owner's pool."""
+
+    vendor: Annotated[str, StringConstraints(min_length=1, max_length=40)]
+    models: Annotated[list[ModelId], Field(min_length=1, max_length=50)]
+    primary_model: ModelId | None = Field(
+        default=None, description="One of `models`; the first when left out"
+    )
+    key_id: UUID | None = None
+
+    @model_validator(mode="after")
+    def _primary_is_listed(self) -> "BotProvider":
+        if self.primary_model is None:
+            self.primary_model = self.models[0]
+        if self.primary_model not in self.models:
+            raise ValueError("primary_model must be one of models")
+        return self
+
+
+class Persona(Input):
+    """Who the bot is."""
+
+    name: Annotated[str, StringConstraints(min_length=1, max_length=100)]
+    soul_markdown: Annotated[str, StringConstraints(max_length=20_000)] = ""
+    emoji: Annotated[str, StringConstraints(max_length=16)] | None = None
+
+
+class Features(Input):
+    """What the bot can do besides talking."""
+
+    commands: bool = True
+    tts: bool = False
+    voice: Voice = "alloy"
+    sandbox: bool = False
+    sandbox_timeout_seconds: int = Field(default=30, ge=5, le=300)
+    session_scope: SessionScope = "user"
+
+
+class BotIn(Input):
+    """A new bot."""
+
+    name: Annotated[str, StringConstraints(min_length=1, max_length=255)]
+    hostname: Hostname
+    providers: Annotated[list[BotProvider], Field(min_length=1, max_length=25)]
+    persona: Persona | None = None
+    persona_template_id: UUID | None = None
+    features: Features = Features()
+    tags: Annotated[list[Tag], Field(max_length=20)] = []
+    auto_start: bool = True
+
+
+class BotStatus(Schema):
+    """What is known about the bot now; `detail` says why when something is wrong."""
+
+    state: BotState
+    desired: Literal["running", "stopped", "deleted"]
+    health: Health
+    detail: str | None
+    code: str | None = Field(description="A stable code for `detail`")
+    observed_at: Timestamp | None
+
+
+class BotSummary(Schema):
+    """A bot in a list."""
+
+    id: UUID
+    owner: OwnerOut
+    name: str
+    hostname: str
+    emoji: str | None
+    status: BotStatus
+    vendors: list[str]
+    primary_model: str
+    is_simulated: bool = Field(description="True when a provider of this bot is the simulated one")
+    created_at: Timestamp
+
+
+class BotOut(BotSummary):
+    """A bot, whole."""
+
+    providers: list[BotProvider]
+    persona: Persona
+    features: Features
+    tags: list[str]
+    port: int | None
+    runtime: str
+    isolation_warning: str | None
+    started_at: Timestamp | None
+    updated_at: Timestamp
+
+
+class BotCounts(Schema):
+    """How many bots are in which state."""
+
+    total: int
+    by_state: dict[BotState, int]
+
+
+class BotStatsOut(Schema):
+    """What a bot uses now; null where the runtime cannot tell."""
+
+    cpu_percent: float | None
+    memory_bytes: int | None
+    processes: int | None
+    uptime_seconds: int | None
+
+
+class BotLogsOut(Schema):
+    """The last lines that the bot wrote, oldest first."""
+
+    lines: list[str]
+
+
+class ChatIn(Input):
+    """One message to the bot. `conversation` continues one; leave it out for a new one."""
+
+    message: Annotated[str, StringConstraints(min_length=1, max_length=32_000)]
+    conversation: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")] | None = None
+
+
+class BotTokenIn(Input):
+    """A proxy token for the owner's own client of this bot's budget and keys."""
+
+    name: Label
+    expires_in_days: int | None = Field(default=None, ge=1, le=3650)
+
+
+class BotTokenOut(Schema):
+    """A proxy token, without the token."""
+
+    id: UUID
+    name: str
+    kind: Literal["instance", "client"]
+    hint: str
+    created_at: Timestamp
+    expires_at: Timestamp | None
+
+
+class BotTokenCreated(BotTokenOut):
+    """The answer to making one: the only time the token is shown, with the base URL to use it at."""
+
+    token: str
+    base_urls: dict[str, str] = Field(description="Vendor -> base URL to give to that vendor's SDK")
+
+
+class OrphanOut(Schema):
+    """Something that belongs to no bot any more."""
+
+    kind: Literal["instance", "workspace"]
+    id: str
+    hostname: str | None
+    detail: str
+
+
+class CleanupIn(Input):
+    """Dry run by default: says what would go."""
+
+    dry_run: bool = True
+
+
+class CleanupOut(Schema):
+    """What was (or would be) removed."""
+
+    dry_run: bool
+    removed: list[OrphanOut]
+    failed: list[dict[str, Any]] = []

@@ -65,7 +65,7 @@ class BotIn(Input):
     persona: Persona | None = None
     persona_template_id: UUID | None = None
     features: Features = Features()
-    tags: Annotated[list[Tag], Field(max_length=20)] = []
+    tags: Annotated[list[Tag], Field(max_length=20)] = Field(default_factory=list)
     auto_start: bool = True
 
 
@@ -183,4 +183,4 @@ class CleanupOut(Schema):
 
     dry_run: bool
     removed: list[OrphanOut]
-    failed: list[dict[str, Any]] = []
+    failed: list[dict[str, Any]] = Field(default_factory=list)

@@ -1,0 +1,1 @@
+"""Adapters to the outside that know no domain of ours."""

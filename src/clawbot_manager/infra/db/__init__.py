@@ -1,0 +1,6 @@
+"""The database: SQLite or PostgreSQL behind one small class."""
+
+from clawbot_manager.infra.db.base import Base, Json, UtcDateTime
+from clawbot_manager.infra.db.database import Database, Transaction
+
+__all__ = ["Base", "Database", "Json", "Transaction", "UtcDateTime"]

@@ -1,0 +1,151 @@
+"""The settings themselves. Every name is `CLAWBOT_<GROUP>__<NAME>`, but for the well-known ones in `load`."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+
+class _Group(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class ServerSettings(_Group):
+    """Where the program listens and how it is reached."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=7100, ge=1, le=65535)
+    public_url: str | None = Field(
+        default=None, description="How people reach it; from host and port when unset"
+    )
+    max_body_bytes: int = Field(default=1024 * 1024, description="Largest body of a control-plane request")
+    trusted_hosts: list[str] = Field(
+        default_factory=list,
+        description="Host names answered besides localhost and the public URL's; [] = any",
+    )
+
+
+class DatabaseSettings(_Group):
+    """SQLite in the data directory unless `DATABASE_URL` says otherwise."""
+
+    url: str | None = None
+    read_url: str | None = None
+    pool_size: int = Field(default=10, ge=1, le=200)
+
+
+class SecuritySettings(_Group):
+    """Secrets and sign-in. All four secrets are made by `up` on its first start when they are not given."""
+
+    master_key: SecretStr | None = Field(
+        default=None,
+        description="BOT_MASTER_KEY: `1:<base64 of 32 bytes>`, comma-separated versions, newest last",
+    )
+    session_secret: SecretStr | None = None
+    token_secret: SecretStr | None = None
+    proxy_admin_token: SecretStr | None = None
+    sign_up: Literal["open", "closed"] = "open"
+    access_token_seconds: int = Field(default=900, ge=60, le=3600)
+    refresh_token_days: int = Field(default=30, ge=1, le=365)
+
+
+class ProxySettings(_Group):
+    """The data plane."""
+
+    url_for_bots: str | None = Field(default=None, description="Base URL of the proxy as the bots reach it")
+    connect_timeout_seconds: float = Field(default=10, gt=0)
+    read_timeout_seconds: float = Field(default=300, gt=0)
+    max_json_body_bytes: int = Field(default=32 * 1024 * 1024, ge=1024)
+    usage_flush_seconds: float = Field(default=0.2, gt=0, le=10)
+    usage_queue_size: int = Field(default=100_000, ge=100)
+
+
+class RuntimeSettings(_Group):
+    """Where bots run."""
+
+    kind: str = Field(default="auto", description="auto, docker, process, or a driver installed as a package")
+    docker_url: str | None = None
+    image: str = "clawbot-manager/bot:latest"
+    first_port: int = Field(default=9200, ge=1024, le=65000)
+    reconcile_seconds: float = Field(default=10, gt=0)
+    ready_timeout_seconds: float = Field(default=90, gt=0)
+    stop_grace_seconds: float = Field(default=10, gt=0)
+    max_parallel: int = Field(default=4, ge=1, le=64)
+
+
+class EgressSettings(_Group):
+    """Outbound safety for base URLs that users give."""
+
+    allow: list[str] = Field(
+        default_factory=list, description="Private targets that are allowed: host, host:port or CIDR"
+    )
+    allow_http: bool = False
+
+
+class SimulatorSettings(_Group):
+    """The simulated provider for newcomers; never in production."""
+
+    enabled: bool = True
+
+
+class LogSettings(_Group):
+    """Logs go to standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["auto", "console", "json"] = "auto"
+
+
+class Settings(_Group):
+    """Everything that can be set, in one value that is handed down; there is no global."""
+
+    environment: Literal["embedded", "production"] = "embedded"
+    data_dir: Path = Path("data")
+    server: ServerSettings = ServerSettings()
+    database: DatabaseSettings = DatabaseSettings()
+    security: SecuritySettings = SecuritySettings()
+    proxy: ProxySettings = ProxySettings()
+    runtime: RuntimeSettings = RuntimeSettings()
+    egress: EgressSettings = EgressSettings()
+    simulator: SimulatorSettings = SimulatorSettings()
+    log: LogSettings = LogSettings()
+
+    @property
+    def simulator_enabled(self) -> bool:
+        """Whether simulated answers are served; production never does."""
+        return self.simulator.enabled and self.environment != "production"
+
+    @property
+    def database_url(self) -> str:
+        """The SQLAlchemy URL of the database, with the driver this program uses."""
+        if self.database.url is None:
+            return f"sqlite+aiosqlite:///{(self.data_dir / 'clawbot-manager.sqlite3').resolve()}"
+        return normalise_database_url(self.database.url)
+
+    @property
+    def public_url(self) -> str:
+        """How people reach the console, without a trailing slash."""
+        if self.server.public_url:
+            return self.server.public_url.rstrip("/")
+        return f"http://{_url_host(self.server.host)}:{self.server.port}"
+
+    @property
+    def proxy_url_for_bots(self) -> str:
+        """The base URL that goes into a bot's configuration, without a trailing slash."""
+        if self.proxy.url_for_bots:
+            return self.proxy.url_for_bots.rstrip("/")
+        return f"http://{_url_host(self.server.host)}:{self.server.port}/api/v1"
+
+
+def _url_host(host: str) -> str:
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - read, not bound
+    return f"[{host}]" if ":" in host else host
+
+
+def normalise_database_url(url: str) -> str:
+    """The URL with the async driver this program ships: aiosqlite or psycopg."""
+    scheme, separator, rest = url.partition("://")
+    driver = {
+        "sqlite": "sqlite+aiosqlite",
+        "postgres": "postgresql+psycopg",
+        "postgresql": "postgresql+psycopg",
+    }.get(scheme, scheme)
+    return f"{driver}{separator}{rest}"

@@ -1,0 +1,39 @@
+"""All SQL of the accounts domain."""
+
+from uuid import UUID
+
+from sqlalchemy import func, or_, select
+
+from clawbot_manager.control.accounts.models import User, UserSession
+from clawbot_manager.infra.db import Transaction
+
+
+async def find_user(tx: Transaction, user_id: UUID) -> User | None:
+    """The user with this id."""
+    return await tx.get(User, user_id)
+
+
+async def find_by_email(tx: Transaction, email: str) -> User | None:
+    """The user with this address, whatever its case."""
+    found: User | None = await tx.scalar(select(User).where(User.email == email.lower()))
+    return found
+
+
+async def count_users(tx: Transaction) -> int:
+    """How many accounts there are."""
+    return await tx.scalar(select(func.count()).select_from(User)) or 0
+
+
+async def find_session(tx: Transaction, session_id: UUID) -> UserSession | None:
+    """The session with this id."""
+    return await tx.get(UserSession, session_id)
+
+
+async def find_session_by_refresh(tx: Transaction, token_hash: bytes) -> UserSession | None:
+    """The session whose current or previous refresh token this is, locked against a concurrent rotation."""
+    found: UserSession | None = await tx.scalar(
+        select(UserSession)
+        .where(or_(UserSession.refresh_hash == token_hash, UserSession.previous_hash == token_hash))
+        .with_for_update()
+    )
+    return found

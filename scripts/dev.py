@@ -1,0 +1,66 @@
+"""Runs the program with reload and the console's dev server side by side; Ctrl-C, or the end of one, ends both."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BIN = Path(sys.executable).parent
+GRACE_SECONDS = 15.0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--port", default="7100", help="port of the program; the console's dev server calls it"
+    )
+    options, rest = parser.parse_known_args()
+    environment = {
+        **os.environ,
+        "CLAWBOT_DEV_BACKEND": f"http://127.0.0.1:{options.port}",
+        "PYTHONUNBUFFERED": "1",
+    }
+    commands = [[str(BIN / "clawbot-manager"), "serve", "--reload", "--port", options.port, *rest]]
+    if (ROOT / "web" / "package.json").is_file():
+        commands.append([sys.executable, str(ROOT / "hatch_build.py"), "npm", "run", "dev"])
+    # Each in a group of its own: what npm or a reloader starts is ended with it.
+    running = [subprocess.Popen(line, cwd=ROOT, env=environment, start_new_session=True) for line in commands]
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    code = 0
+    try:
+        while all(process.poll() is None for process in running):
+            time.sleep(0.2)
+        code = next(process.returncode for process in running if process.returncode is not None)
+    except KeyboardInterrupt:
+        pass
+    finally:
+        end(running)
+    return abs(code)
+
+
+def end(running: list[subprocess.Popen[bytes]]) -> None:
+    for process in running:
+        to_group(process, signal.SIGINT)
+    deadline = time.monotonic() + GRACE_SECONDS
+    for process in running:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(max(0.0, deadline - time.monotonic()))
+    for process in running:
+        to_group(process, signal.SIGKILL)
+        process.wait()
+
+
+def to_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, number)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,4 +1,4 @@
-"""Routes of accounts. The refresh token travels in a cookie that scripts cannot read and other sites cannot send."""
+"""Routes of accounts. The refresh token is in a cookie that no script reads and no other site sends."""
 
 from typing import Annotated, Literal
 
@@ -43,7 +43,7 @@ def _answer(
 
 @router.post("/sign-up", status_code=201, responses=problems(400, 403, 409, 413, 422))
 async def sign_up(given: SignUpIn, request: Request, response: Response, accounts: Accounts) -> SessionOut:
-    """Make an account and sign in. The first account needs the one-time link's token and is the administrator."""
+    """Make an account and sign in. The first one needs the one-time token and is the administrator."""
     return _answer(request, response, accounts, await accounts.sign_up(given, _device(request)))
 
 
@@ -64,9 +64,7 @@ async def refresh(
 
 
 @router.post("/sign-out", status_code=204)
-async def sign_out(
-    request: Request, response: Response, accounts: Accounts, token: RefreshCookie = None
-) -> None:
+async def sign_out(response: Response, accounts: Accounts, token: RefreshCookie = None) -> None:
     """End the session of the cookie."""
     if token is not None:
         await accounts.sign_out(token)

@@ -19,7 +19,7 @@ ModelId = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern
 
 
 class BotProvider(Input):
-    """A vendor that the bot may use. `key_id` pins one key; without it the bot draws from the owner's pool."""
+    """A vendor the bot may use. `key_id` pins one key; without it the bot draws from the owner's pool."""
 
     vendor: Annotated[str, StringConstraints(min_length=1, max_length=40)]
     models: Annotated[list[ModelId], Field(min_length=1, max_length=50)]

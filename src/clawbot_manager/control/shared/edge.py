@@ -1,4 +1,4 @@
-"""What endpoints depend on: a transaction per request, and the services that the composition root put there."""
+"""What endpoints depend on: a transaction per request, and the services of the composition root."""
 
 from collections.abc import AsyncIterator, Callable
 from typing import Annotated, Any, TypeVar, cast

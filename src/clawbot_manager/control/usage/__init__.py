@@ -1,0 +1,1 @@
+"""What went through the proxy: one row a request."""

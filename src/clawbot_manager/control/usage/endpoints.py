@@ -1,0 +1,38 @@
+"""Routes of usage."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+
+from clawbot_manager.control.access.endpoints import SignedInCaller
+from clawbot_manager.control.shared.edge import LIMIT, SIGNED_IN, Cursor, Limit, ReadTx, service
+from clawbot_manager.control.shared.schemas import PageOut
+from clawbot_manager.control.usage.schemas import UsageOut, UsageSummary
+from clawbot_manager.control.usage.service import UsageService
+
+router = APIRouter(tags=["usage"], responses=SIGNED_IN)
+
+Usage = Annotated[UsageService, Depends(service(UsageService))]
+
+
+@router.get("/api/usage")
+async def list_usage(
+    caller: SignedInCaller,
+    tx: ReadTx,
+    usage: Usage,
+    cursor: Cursor = None,
+    limit: Limit = LIMIT,
+    hostname: Annotated[str | None, Query(max_length=64)] = None,
+    vendor: Annotated[str | None, Query(max_length=40)] = None,
+) -> PageOut[UsageOut]:
+    """Requests through the proxy, newest first."""
+    found = await usage.page(tx, caller, cursor=cursor, limit=limit, hostname=hostname, vendor=vendor)
+    return PageOut[UsageOut].model_validate(found)
+
+
+@router.get("/api/usage/summary")
+async def usage_summary(
+    caller: SignedInCaller, tx: ReadTx, usage: Usage, days: Annotated[int, Query(ge=1, le=366)] = 30
+) -> UsageSummary:
+    """Totals, and the same by vendor and by bot."""
+    return await usage.summary(tx, caller, days)

@@ -7,10 +7,24 @@ for a database.
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Protocol
 from uuid import UUID
 
-UsageSource = Literal["provider", "estimated", "none"]
+from clawbot_manager.vendors.usage import Usage, UsageSource
+
+__all__ = [
+    "Attempt",
+    "BotIdentity",
+    "Budgets",
+    "KeyInventory",
+    "KeyRing",
+    "ProviderKey",
+    "TokenDirectory",
+    "Usage",
+    "UsageRecord",
+    "UsageSink",
+    "UsageSource",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,22 +68,6 @@ class Attempt:
     key_id: UUID | None
     status: int | None
     reason: str | None = None
-
-
-@dataclass(slots=True)
-class Usage:
-    """Token counts; None means the provider did not say, which differs from an explicit 0.
-
-    `input_tokens` and `output_tokens` are as the vendor bills them in total: input includes cache reads and
-    writes, output includes reasoning (readers normalise the dialects' differences).
-    """
-
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    cache_read_tokens: int | None = None
-    cache_write_tokens: int | None = None
-    reasoning_tokens: int | None = None
-    source: UsageSource = "none"
 
 
 @dataclass(slots=True)
@@ -119,8 +117,21 @@ class KeyRing(Protocol):
         """
         ...
 
-    def report(self, key_id: UUID, *, status: int | None, reason: str | None, retry_after: float | None) -> None:
+    def report(
+        self, key_id: UUID, *, status: int | None, reason: str | None, retry_after: float | None
+    ) -> None:
         """What came of using a key: `reason` is an error kind of the vendor's catalogue, None when it worked."""
+        ...
+
+
+class KeyInventory(Protocol):
+    """Tells "no key was ever stored" from "all keys are resting"; a key ring may offer it besides.
+
+    The bots treat the two differently: they retry the second (503) and give up on the first (404).
+    """
+
+    def has_any(self, bot: BotIdentity, vendor: str) -> bool:
+        """Whether the bot's owner has stored any key for the vendor that this bot may ever use."""
         ...
 
 

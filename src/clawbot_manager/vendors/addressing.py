@@ -94,8 +94,10 @@ def target(
         raise NoBaseUrlError(vendor.id)
     # openai-other shares the base of chat completions but is no endpoint of the catalogue
     exact = exact and dialect is not None and endpoint.dialect == dialect.id
-    style = dialect or DIALECTS.get(endpoint.dialect)
-    url = _join(base.rstrip("/"), style.version if style else "base", call, exact=exact)
+    style = (dialect or DIALECTS[endpoint.dialect]).version
+    if dialect is None and style == "none":
+        style = "base"  # Ollama's host serves OpenAI's paths too: keep the version the client gave
+    url = _join(base.rstrip("/"), style, call, exact=exact)
     if urlsplit(url)[:2] != urlsplit(base)[:2]:
         raise BadPathError("the path leaves the vendor's host")
     return Target(url, auth_place(vendor, endpoint, api_type, secret))
@@ -148,7 +150,7 @@ def _sibling(vendor: Vendor, dialect: str, given: str) -> str | None:
 
 
 def _endpoint(vendor: Vendor, call: CallPath, dialect: Dialect | None, api_type: str | None) -> Endpoint:
-    """The endpoint for a call; a path of no dialect goes where the client's prefix points, or to the main one."""
+    """The endpoint for a call; a path of no dialect: where its prefix points, or the main one."""
     wanted = "openai-chat" if dialect is not None and dialect.id == "openai-other" else dialect and dialect.id
     by_deployment = call.rest.startswith("/deployments/")
     for one in vendor.endpoints_for(wanted) if wanted else ():

@@ -44,7 +44,7 @@ class CheckRequest:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What an answer says of the key. `reason` is a stable word: an error kind, `public_list`, `no_answer`..."""
+    """What an answer says of the key. `reason` is a stable word: an error kind, or why no answer came."""
 
     outcome: Outcome
     reason: str | None = None
@@ -106,7 +106,7 @@ def judge_failure(reason: str) -> Verdict:
 
 
 def parse_models(vendor: Vendor, body: bytes, *, api_type: str | None = None) -> list[str]:
-    """The model ids in the answer to `models_list`, as the vendor orders them; [] when it is not understood."""
+    """The model ids in the answer to `models_list`, in its order; [] when it is not understood."""
     try:
         content = msgspec.json.decode(body)
     except (msgspec.DecodeError, RecursionError):

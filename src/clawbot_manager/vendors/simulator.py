@@ -1,4 +1,4 @@
-"""The simulated provider: lets a newcomer without any key see a bot answer, tokens counted, a quota warned of.
+"""The simulated provider: a newcomer without any key sees a bot answer, tokens counted, a quota warned of.
 
 Sans-IO: a request in, an answer with its pauses as data out; whoever carries it does the waiting. It speaks
 OpenAI's chat completions, and says in every answer that it is simulated.

@@ -81,7 +81,7 @@ class DashScopeCollector(BaseCollector):
 
 
 class DashScopeNative(Dialect):
-    """POST /services/aigc/{text,multimodal}-generation/generation. It streams by a header, not by the body."""
+    """POST /services/aigc/{text,multimodal}-generation/generation; it streams by a header."""
 
     id: ClassVar[DialectId] = "dashscope-native"
     version = "base"

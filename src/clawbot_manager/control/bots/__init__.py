@@ -1,0 +1,1 @@
+"""Bots: what is wanted of them, and the reconciler that brings it about."""

@@ -23,7 +23,7 @@ async def add_all(database: Database, rows: Sequence[dict[str, Any]]) -> None:
         await connection.execute(make_insert(UsageRow).on_conflict_do_nothing(), list(rows))
 
 
-def _mine(caller: Caller, hostname: str | None, vendor: str | None) -> Select[tuple[UsageRow]]:
+def _mine(caller: Caller, hostname: str | None, vendor: str | None) -> Select[UsageRow]:
     query = readable(UsageRow, caller)
     if hostname is not None:
         query = query.where(UsageRow.hostname == hostname)
@@ -63,4 +63,5 @@ async def sums(tx: Transaction, caller: Caller, since: datetime) -> Sequence[Row
         .where(UsageRow.owner_id.in_(caller.owner_ids), UsageRow.at >= since)
         .group_by(UsageRow.vendor, UsageRow.hostname)
     )
-    return (await tx.execute(query)).all()
+    rows: Sequence[Row[Any]] = (await tx.execute(query)).all()
+    return rows

@@ -12,7 +12,7 @@ from clawbot_manager.infra.db import Transaction
 from clawbot_manager.kit.paging import Page, decode_cursor, encode_cursor
 
 
-def _mine(caller: Caller) -> Select[tuple[ProviderKey]]:
+def _mine(caller: Caller) -> Select[ProviderKey]:
     return readable(ProviderKey, caller).where(ProviderKey.deleted_at.is_(None))
 
 

@@ -261,6 +261,20 @@ class VaultService:
 
 
 _SHOWN = (
-    "id owner vendor label tag base_url api_type enabled notes hint fingerprint state_detail "
-    "last_used_at last_checked_at created_at updated_at"
-).split()
+    "id",
+    "owner",
+    "vendor",
+    "label",
+    "tag",
+    "base_url",
+    "api_type",
+    "enabled",
+    "notes",
+    "hint",
+    "fingerprint",
+    "state_detail",
+    "last_used_at",
+    "last_checked_at",
+    "created_at",
+    "updated_at",
+)

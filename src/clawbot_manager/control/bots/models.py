@@ -1,0 +1,81 @@
+"""Tables of the bots domain."""
+
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, Index, String, Text, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from clawbot_manager.control.bots.schemas import BotState, Health
+from clawbot_manager.control.shared.owned import Owned
+from clawbot_manager.infra.db import Base, Json
+from clawbot_manager.kit.ids import uuid7
+
+Desired = Literal["running", "stopped", "deleted"]
+
+_LIVE = text("deleted_at IS NULL")
+
+
+class Bot(Owned, Base):
+    """A bot: what its owner wants (`desired`, `config`) beside what was last seen (`state` and on)."""
+
+    __tablename__ = "bots"
+    __table_args__ = (
+        Index(
+            "uq_bots_owner_hostname",
+            "owner_id",
+            "hostname",
+            unique=True,
+            sqlite_where=_LIVE,
+            postgresql_where=_LIVE,
+        ),
+        Index("uq_bots_node_port", "node", "port", unique=True, sqlite_where=_LIVE, postgresql_where=_LIVE),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    name: Mapped[str] = mapped_column(String(255))
+    hostname: Mapped[str] = mapped_column(String(64))
+    config: Mapped[dict[str, Any]] = mapped_column(Json)
+    desired: Mapped[Desired] = mapped_column(String(16))
+    revision: Mapped[int]
+    sealed_operator_token: Mapped[str] = mapped_column(Text)
+    node: Mapped[str] = mapped_column(String(64))
+    port: Mapped[int | None]
+
+    state: Mapped[BotState] = mapped_column(String(16))
+    health: Mapped[Health] = mapped_column(String(16))
+    code: Mapped[str | None] = mapped_column(String(64))
+    detail: Mapped[str | None] = mapped_column(String(500))
+    observed_at: Mapped[datetime | None]
+    started_at: Mapped[datetime | None]
+    failures: Mapped[int]
+    retry_at: Mapped[datetime | None]
+
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+    deleted_at: Mapped[datetime | None]
+
+    def __repr__(self) -> str:
+        return f"Bot(id={self.id}, hostname={self.hostname!r}, state={self.state!r})"
+
+    @property
+    def seal_context(self) -> str:
+        """What the sealed operator token is bound to."""
+        return f"bots.sealed_operator_token:{self.id}:{self.owner_kind}:{self.owner_id}"
+
+
+class BotToken(Base):
+    """A proxy token, as a keyed hash: the instance's own, or a named one for the owner's clients."""
+
+    __tablename__ = "bot_tokens"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    bot_id: Mapped[UUID] = mapped_column(ForeignKey("bots.id", ondelete="CASCADE"), index=True)
+    kind: Mapped[Literal["instance", "client"]] = mapped_column(String(16))
+    name: Mapped[str] = mapped_column(String(100))
+    token_hash: Mapped[bytes] = mapped_column(unique=True)
+    hint: Mapped[str] = mapped_column(String(16))
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]

@@ -5,6 +5,7 @@ A driver has few verbs, each idempotent, and keeps no state of its own that cann
 The reconciler is the only caller; it serialises the calls for one bot, never those for different bots.
 """
 
+import builtins
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -116,7 +117,7 @@ class Runtime(Protocol):
         """Return when the runtime can be used now. Called by health checks: cheap, at most a few seconds."""
         ...
 
-    async def list(self) -> list[Instance]:
+    async def list(self) -> builtins.list[Instance]:
         """Every instance that carries our mark, whoever it belongs to and in whatever state.
 
         Called at start-up, periodically and for orphan search; an instance that was half created by a
@@ -137,8 +138,9 @@ class Runtime(Protocol):
         ...
 
     async def start(self, bot_id: UUID) -> Instance:
-        """Start the instance; a running one stays as it is. Returns when the process runs, not when it is ready.
+        """Start the instance; a running one stays as it is.
 
+        Returns when the process runs, not when it is ready.
         Raises `InstanceNotFoundError`, `InstanceFailedError`.
         """
         ...
@@ -151,8 +153,8 @@ class Runtime(Protocol):
         """Remove the instance, killing it when it runs. A missing one is fine. The workspace stays."""
         ...
 
-    async def logs(self, bot_id: UUID, *, tail: int) -> list[str]:
-        """The last `tail` lines that the bot wrote, oldest first, without line ends; [] when there are none."""
+    async def logs(self, bot_id: UUID, *, tail: int) -> builtins.list[str]:
+        """The last `tail` lines that the bot wrote, oldest first, without line ends; [] when none."""
         ...
 
     def follow_logs(self, bot_id: UUID, *, tail: int) -> AsyncIterator[str]:

@@ -18,6 +18,7 @@ __all__ = [
     "Budgets",
     "KeyInventory",
     "KeyRing",
+    "LimitHit",
     "ProviderKey",
     "TokenDirectory",
     "Usage",
@@ -61,6 +62,19 @@ class ProviderKey:
     api_type: str | None = None
 
 
+class LimitHit(str):
+    """The code of a limit that stands against a request, and when to come back, where that is known."""
+
+    __slots__ = ("retry_after",)
+    retry_after: float | None
+
+    def __new__(cls, code: str, retry_after: float | None = None) -> "LimitHit":
+        """A code like any text, with the seconds until the limit lifts."""
+        hit = super().__new__(cls, code)
+        hit.retry_after = retry_after
+        return hit
+
+
 @dataclass(slots=True)
 class Attempt:
     """One try with one key: the upstream's status, or the reason there was none."""
@@ -96,6 +110,7 @@ class UsageRecord:
     duration_ms: float
     first_byte_ms: float | None
     attempts: list[Attempt] = field(default_factory=list)
+    simulated: bool = False
 
 
 class TokenDirectory(Protocol):
@@ -120,7 +135,7 @@ class KeyRing(Protocol):
     def report(
         self, key_id: UUID, *, status: int | None, reason: str | None, retry_after: float | None
     ) -> None:
-        """What came of using a key: `reason` is an error kind of the vendor's catalogue, None when it worked."""
+        """What came of using a key: `reason` is an error kind of the catalogue, None when it worked."""
         ...
 
 
@@ -139,11 +154,11 @@ class Budgets(Protocol):
     """Admits requests."""
 
     def admit(self, bot: BotIdentity, vendor: str) -> str | None:
-        """None to go on, or the code of the limit that stands against it."""
+        """None to go on, or the code of the limit in the way (a `LimitHit` says when it lifts)."""
         ...
 
     def settle(self, bot: BotIdentity, record: UsageRecord) -> None:
-        """The request has ended with this usage."""
+        """An admitted request has ended with this usage. Called once for each `admit` that gave None."""
         ...
 
 

@@ -21,6 +21,7 @@ MODELS = ("simulated-small", "simulated-large")
 _CHINESE = re.compile(r"[\u3400-\u9fff]")
 _WORDS = re.compile(r"[\u3400-\u9fff]|[A-Za-z0-9_']+|[^\sA-Za-z0-9_']")
 _PIECES = re.compile(r"\s*(?:[\u3400-\u9fff，。：；！？、「」]{1,3}|\S+)")
+_PREFIX = re.compile(r"^.*?(?=/chat/completions$|/models(?:/|$))")
 _PAUSE = 0.02
 _QUOTED = 160
 
@@ -42,8 +43,9 @@ class SimulatedAnswer:
 
 
 def answer(method: str, path: str, body: bytes) -> SimulatedAnswer:
-    """Answer one request; `path` may carry a version in front (`/v1/chat/completions`)."""
-    path = re.sub(r"^(?:/v\d+)+(?=/)", "", path.partition("?")[0])
+    """Answer one request; `path` may carry any base path in front (`/v1/chat/completions`)."""
+    path = path.partition("?")[0]
+    path = _PREFIX.sub("", path)
     if method == "GET" and path == "/models":
         return _models()
     if method == "GET" and path.startswith("/models/") and path.removeprefix("/models/") in MODELS:

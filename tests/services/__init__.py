@@ -1,0 +1,1 @@
+"""Real services that the tests start as private processes of their own."""

@@ -607,7 +607,7 @@ class Gateway(http.server.BaseHTTPRequestHandler):
             raise Refusal(401, "Unauthorized", "unauthorized")
 
     def _body(self) -> bytes:
-        """The whole body. It is read before anything is refused: closing on unread bytes resets the answer."""
+        """The whole body, read before anything is refused: closing on unread bytes resets the answer."""
         self.close_connection = True
         length = self.headers.get("content-length") or ""
         if not length.isascii() or not length.isdigit() or "transfer-encoding" in self.headers:

@@ -29,7 +29,7 @@ def spawn(
     output: int,
     limits: Mapping[str, int],
 ) -> psutil.Process:
-    """Start a process in a session of its own that outlives us, with this environment and nothing else of ours.
+    """Start a process in its own session that outlives us, with this environment and nothing else of ours.
 
     Raises `OSError` when it cannot be started.
     """

@@ -205,7 +205,7 @@ class ProcessRuntime:
         return await blocking(log_file.tail, self._files(bot_id).log, tail)
 
     async def follow_logs(self, bot_id: UUID, *, tail: int) -> AsyncIterator[str]:
-        """The last lines, then each new one, until the instance is gone; a restart does not end the stream."""
+        """The last lines, then each new one, until the instance is gone, through restarts."""
         files = self._files(bot_id)
         follower = log_file.Follower(files.log)
         lines: builtins.list[str] | None = await blocking(follower.first, tail)

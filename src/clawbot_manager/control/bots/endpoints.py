@@ -1,6 +1,6 @@
 """Routes of bots."""
 
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query
@@ -43,7 +43,9 @@ router = APIRouter(prefix="/api/bot", tags=["bot"], responses=SIGNED_IN)
 Bots = Annotated[BotService, Depends(service(BotService))]
 Operations = Annotated[BotOperations, Depends(service(BotOperations))]
 
-_EVENTS = {200: {"content": {"text/event-stream": {}}, "description": "OpenAI chat chunks, then `[DONE]`"}}
+_EVENTS: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"text/event-stream": {}}, "description": "OpenAI chat chunks, then `[DONE]`"}
+}
 
 
 @router.get("")

@@ -1,4 +1,4 @@
-"""Talks to a bot's own gateway, which has the surface of an OpenClaw gateway (`/readyz`, chat completions)."""
+"""Talks to a bot's own gateway: the surface of an OpenClaw gateway (`/readyz`, chat completions)."""
 
 from collections.abc import AsyncIterator
 

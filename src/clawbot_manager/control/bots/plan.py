@@ -34,9 +34,9 @@ def decide(bot: Bot, instance: Instance | None, wanted_revision: int, now: datet
 
     `wanted_revision` is the revision of the spec that the bot's instance should have been created from.
     """
+    running = instance is not None and instance.state is InstanceState.RUNNING
     if bot.desired == "deleted":
         return Decision(Step.REMOVE, "deletion is wanted")
-    running = instance is not None and instance.state is InstanceState.RUNNING
     if bot.desired == "stopped":
         return (
             Decision(Step.STOP, "stop is wanted")
@@ -45,10 +45,14 @@ def decide(bot: Bot, instance: Instance | None, wanted_revision: int, now: datet
         )
     if bot.retry_at is not None and bot.retry_at > now and not running:
         return Decision(Step.HOLD, "the last try failed")
+    return _towards_running(bot, instance, wanted_revision)
+
+
+def _towards_running(bot: Bot, instance: Instance | None, wanted_revision: int) -> Decision:
     if instance is None:
         return Decision(Step.CREATE, "there is no instance")
     if instance.revision != wanted_revision:
         return Decision(Step.CREATE, "the instance was made from other settings")
-    if not running:
+    if instance.state is not InstanceState.RUNNING:
         return Decision(Step.START, "it does not run")
     return Decision(Step.WATCH if bot.state == "running" else Step.AWAIT_READY, "it runs")

@@ -51,7 +51,7 @@ async def count_by_state(tx: Transaction, caller: Caller) -> dict[BotState, int]
         .where(Bot.owner_id.in_(caller.owner_ids), Bot.deleted_at.is_(None))
         .group_by(Bot.state)
     )
-    return {state: count for state, count in await tx.execute(query)}
+    return {row[0]: row[1] for row in await tx.execute(query)}
 
 
 async def get(tx: Transaction, bot_id: UUID) -> Bot | None:

@@ -287,7 +287,7 @@ def providers_of(bot: Bot) -> list[BotProvider]:
 
 
 def keys_for(bot: Bot, provider: BotProvider, keys: Sequence[ProviderKey]) -> list[ProviderKey]:
-    """Which of the owner's keys a bot may use for one of its providers: the pinned one, or those of its tags."""
+    """The owner's keys that a bot may use for one of its providers: the pinned one, or its tags'."""
     if provider.key_id is not None:
         return [key for key in keys if key.id == provider.key_id]
     tags = {None, *bot.config["tags"]}

@@ -23,7 +23,7 @@ def render(
     persona: Persona,
     features: Features,
 ) -> dict[str, bytes]:
-    """The files of a workspace by name. `providers` pairs each provider with the dialect the bot must speak."""
+    """A workspace's files by name. `providers` pairs each provider with the dialect the bot must speak."""
     listed = [
         {
             "vendor": provider.vendor,

@@ -1,0 +1,177 @@
+"""Runs an installation behind uvicorn: which path belongs to whom, start-up and shutdown in order."""
+
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, Literal
+
+import structlog
+import uvicorn
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from clawbot_manager.app.api import create_api
+from clawbot_manager.app.compose import Installation, compose
+from clawbot_manager.control.shared.middleware import ControlRim
+from clawbot_manager.infra.telemetry.logs import configure_logs
+from clawbot_manager.settings import Settings, SettingsError, load_settings
+from clawbot_manager.settings.secrets import load_secrets
+from clawbot_manager.vendors.catalog import load_catalog
+from clawbot_manager.web.console import Console
+
+_log = structlog.get_logger(__name__)
+
+_DRAIN_SECONDS = 20
+_POLL_SECONDS = 1.0
+
+OnReady = Callable[[], Awaitable[None]]
+Role = Literal["all", "control", "proxy", "worker"]
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A bound socket, so that a taken port is found before anything else is done.
+
+    Raises:
+        SettingsError: the address cannot be bound.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise SettingsError(
+            [f"CLAWBOT_SERVER__PORT: {host}:{port} cannot be used ({error.strerror}). Try another --port."]
+        ) from error
+    listener.set_inheritable(False)
+    return listener
+
+
+def run_server(
+    installation: Installation, role: Role, listener: socket.socket, on_ready: OnReady | None = None
+) -> None:
+    """Serve until SIGINT or SIGTERM; requests under way get time to end, then usage is flushed."""
+    _configure_logs(installation.settings)
+    config = uvicorn.Config(
+        root_app(installation, role),
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=_DRAIN_SECONDS,
+    )
+    _Server(config, on_ready).run(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, telling when it answers."""
+
+    def __init__(self, config: uvicorn.Config, on_ready: OnReady | None) -> None:
+        super().__init__(config)
+        self._on_ready = on_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self._on_ready is not None and self.started:
+            await self._on_ready()
+
+
+def serve_reloading(settings: Settings) -> None:
+    """Serve for development: the process is replaced whenever the source changes."""
+    uvicorn.run(
+        "clawbot_manager.app.server:from_environment",
+        factory=True,
+        reload=True,
+        reload_dirs=["src"],
+        host=settings.server.host,
+        port=settings.server.port,
+        ws="none",
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=2,
+    )
+
+
+def from_environment() -> ASGIApp:
+    """The whole program, from the environment (for the reloading server)."""
+    settings = load_settings()
+    _configure_logs(settings)
+    return root_app(compose(settings, load_secrets(settings)), "all")
+
+
+def _configure_logs(settings: Settings) -> None:
+    patterns = [one.pattern for one in load_catalog().redaction_patterns]
+    configure_logs(settings.log.level, settings.log.format, patterns)
+
+
+def root_app(installation: Installation, role: Role) -> ASGIApp:
+    """The one ASGI application: proxy, API and console by path, those that the role serves."""
+    api = create_api(
+        installation.services, secure_cookies=installation.settings.public_url.startswith("https://")
+    )
+    api.router.lifespan_context = lambda _app: _lifespan(installation, role)
+    control = ControlRim(
+        _ControlPaths(api, Console()) if role in {"all", "control"} else _OnlyHealth(api),
+        max_body_bytes=installation.settings.server.max_body_bytes,
+    )
+    proxy = installation.proxy
+    serves_proxy = role in {"all", "proxy"}
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if serves_proxy and scope["type"] != "lifespan" and proxy.serves(scope["path"]):
+            await proxy(scope, receive, send)
+        else:
+            await control(scope, receive, send)
+
+    return app
+
+
+class _ControlPaths:
+    """API paths to the API, every other one to the console."""
+
+    def __init__(self, api: ASGIApp, console: ASGIApp) -> None:
+        self._api = api
+        self._console = console
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        ours = scope["type"] == "lifespan" or scope["path"].startswith(("/api/", "/health", "/v1/"))
+        await (self._api if ours else self._console)(scope, receive, send)
+
+
+class _OnlyHealth:
+    """What a process without the control role answers besides the proxy: its health."""
+
+    def __init__(self, api: ASGIApp) -> None:
+        self._api = api
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and not scope["path"].startswith("/health"):
+            scope = {**scope, "path": "/api/not-served-by-this-role"}
+        await self._api(scope, receive, send)
+
+
+@asynccontextmanager
+async def _lifespan(installation: Installation, role: Role) -> AsyncIterator[dict[str, Any]]:
+    """Start the parts of the role, and stop them in the opposite order."""
+    serves_proxy, reconciles = role in {"all", "proxy"}, role in {"all", "worker"}
+    await installation.snapshots.refresh()
+    async with installation.upstream:
+        await installation.usage_sink.start()
+        if serves_proxy and role != "all":
+            installation.snapshots.follow(_POLL_SECONDS)
+        if reconciles:
+            await installation.reconciler.start()
+        _log.info("server.started", role=role, runtime=installation.runtime.name)
+        try:
+            yield {}
+        finally:
+            if reconciles:
+                await installation.reconciler.close()
+            await installation.snapshots.close()
+            await installation.usage_sink.close()
+            await installation.close()
+            _log.info("server.stopped", role=role)

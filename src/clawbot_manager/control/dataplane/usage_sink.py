@@ -1,0 +1,118 @@
+"""Finished requests on their way to the database: queued in memory, written in batches."""
+
+import asyncio
+from typing import Any
+
+import structlog
+
+from clawbot_manager.control.dataplane.keyring import KeyRingService
+from clawbot_manager.control.usage import repository
+from clawbot_manager.infra.db import Database
+from clawbot_manager.kit.tasks import TaskOwner
+from clawbot_manager.proxy.ports import UsageRecord
+
+_log = structlog.get_logger(__name__)
+
+_BATCH = 1_000
+
+
+class UsageSinkService:
+    """The proxy's `UsageSink`. Writes every `flush_seconds`, so `kill -9` loses at most that much.
+
+    While the database is away the queue grows to `queue_size`; beyond it the newest records are dropped,
+    counted and logged.
+    """
+
+    def __init__(
+        self, database: Database, keyring: KeyRingService, *, flush_seconds: float, queue_size: int
+    ) -> None:
+        self._database = database
+        self._keyring = keyring
+        self._flush_seconds = flush_seconds
+        self._queue_size = queue_size
+        self._queue: list[dict[str, Any]] = []
+        self._flushing = asyncio.Lock()
+        self._tasks = TaskOwner(_report_failure)
+        self.dropped = 0
+
+    def record(self, record: UsageRecord) -> None:
+        """See `proxy.ports.UsageSink`."""
+        if len(self._queue) >= self._queue_size:
+            self.dropped += 1
+            if self.dropped in {1, 10, 100} or self.dropped % 1000 == 0:
+                _log.error("usage.dropped", dropped=self.dropped, queued=len(self._queue))
+            return
+        self._queue.append(_row(record))
+
+    async def start(self) -> None:
+        """Begin to write in the background."""
+        self._tasks.start(self._flush_forever(), name="usage writer")
+
+    async def close(self) -> None:
+        """Write what is left, then stop."""
+        await self._tasks.close()
+        await self.flush()
+
+    async def flush(self) -> None:
+        """Write all that is queued. A batch that cannot be written stays in the queue."""
+        async with self._flushing:
+            while self._queue:
+                batch = self._queue[:_BATCH]
+                await repository.add_all(self._database, batch)
+                del self._queue[: len(batch)]
+            await self._keyring.flush()
+
+    async def _flush_forever(self) -> None:
+        while True:
+            await asyncio.sleep(self._flush_seconds)
+            try:
+                await self.flush()
+            except Exception as error:  # noqa: BLE001 - the writer must outlive a database that is away
+                _log.warning("usage.not_written", error=type(error).__name__, queued=len(self._queue))
+                await asyncio.sleep(1)
+
+
+def _row(record: UsageRecord) -> dict[str, Any]:
+    usage = record.usage
+    return {
+        "id": record.record_id,
+        "owner_kind": "user",
+        "owner_id": record.owner_id,
+        "at": record.at,
+        "trace_id": record.trace_id[:64],
+        "bot_id": record.bot_id,
+        "hostname": record.hostname,
+        "token_id": record.token_id,
+        "vendor": record.vendor,
+        "method": record.method[:16],
+        "endpoint": record.endpoint[:300],
+        "dialect": record.dialect,
+        "key_id": record.key_id,
+        "key_label": record.key_label,
+        "model_asked": record.model_asked[:200] if record.model_asked else None,
+        "model_answered": record.model_answered[:200] if record.model_answered else None,
+        "streamed": record.streamed,
+        "status": record.status,
+        "error_code": record.error_code,
+        "input_tokens": usage.input_tokens,
+        "output_tokens": usage.output_tokens,
+        "cache_read_tokens": usage.cache_read_tokens,
+        "cache_write_tokens": usage.cache_write_tokens,
+        "reasoning_tokens": usage.reasoning_tokens,
+        "usage_source": usage.source,
+        "duration_ms": round(record.duration_ms),
+        "first_byte_ms": None if record.first_byte_ms is None else round(record.first_byte_ms),
+        "attempts": [
+            {
+                "key_id": str(one.key_id) if one.key_id else None,
+                "status": one.status,
+                "reason": one.reason,
+            }
+            for one in record.attempts
+        ],
+        "is_simulated": record.simulated,
+    }
+
+
+def _report_failure(name: str, error: BaseException) -> None:
+    _log.error("usage.task_failed", task=name, exc_info=error)

@@ -62,7 +62,7 @@ def ensure_console() -> None:
     sources = hash_of(web_sources())
     ensure_packages()
     say("building the web console")
-    npm("run", "build")
+    npm("run", "build", "--silent", "--", "--logLevel", "warn")
     if not (DIST / "index.html").is_file():
         raise ConsoleMissingError("`npm run build` ended well but wrote no web/dist/index.html")
     publish(sources)

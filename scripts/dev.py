@@ -11,6 +11,8 @@ import sys
 import time
 from pathlib import Path
 
+from clawbot_manager.settings import Settings, ensure_secrets
+
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 GRACE_SECONDS = 15.0
@@ -21,15 +23,19 @@ def main() -> int:
     parser.add_argument(
         "--port", default="7100", help="port of the program; the console's dev server calls it"
     )
+    parser.add_argument("--data-dir", default=os.environ.get("CLAWBOT_DATA_DIR", "data"), help="as for `up`")
     options, rest = parser.parse_known_args()
     environment = {
         **os.environ,
-        "CLAWBOT_DEV_BACKEND": f"http://127.0.0.1:{options.port}",
+        "CLAWBOT_DATA_DIR": options.data_dir,
+        "CONSOLE_PROXY": f"http://127.0.0.1:{options.port}",
         "PYTHONUNBUFFERED": "1",
     }
     commands = [[str(BIN / "clawbot-manager"), "serve", "--reload", "--port", options.port, *rest]]
     if (ROOT / "web" / "package.json").is_file():
         commands.append([sys.executable, str(ROOT / "hatch_build.py"), "npm", "run", "dev"])
+    if not prepare(environment):
+        return 1
     # Each in a group of its own: what npm or a reloader starts is ended with it.
     running = [
         subprocess.Popen(line, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, start_new_session=True)
@@ -46,6 +52,14 @@ def main() -> int:
     finally:
         end(running)
     return abs(code)
+
+
+def prepare(environment: dict[str, str]) -> bool:
+    """What `up` does before it serves: secrets on the first start, the schema of these sources."""
+    os.environ.update(environment)
+    ensure_secrets(Settings())
+    upgrade = [str(BIN / "clawbot-manager"), "db", "upgrade"]
+    return subprocess.run(upgrade, cwd=ROOT, env=environment, check=False).returncode == 0
 
 
 def end(running: list[subprocess.Popen[bytes]]) -> None:

@@ -11,7 +11,8 @@ import sys
 import time
 from pathlib import Path
 
-from clawbot_manager.settings import Settings, ensure_secrets
+from clawbot_manager.settings import load_settings
+from clawbot_manager.settings.secrets import ensure_secrets
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
@@ -57,7 +58,7 @@ def main() -> int:
 def prepare(environment: dict[str, str]) -> bool:
     """What `up` does before it serves: secrets on the first start, the schema of these sources."""
     os.environ.update(environment)
-    ensure_secrets(Settings())
+    ensure_secrets(load_settings())
     upgrade = [str(BIN / "clawbot-manager"), "db", "upgrade"]
     return subprocess.run(upgrade, cwd=ROOT, env=environment, check=False).returncode == 0
 

@@ -36,7 +36,7 @@ class ApiClient:
 
     def __init__(self, target: Target) -> None:
         self.target = target
-        handlers: list[urllib.request.BaseHandler] = [_NoRedirects()]
+        handlers: list[urllib.request.BaseHandler] = [_NoRedirects(), urllib.request.HTTPCookieProcessor()]
         if urlsplit(target.url).hostname in _LOOPBACK:
             handlers.append(urllib.request.ProxyHandler({}))
         self._opener = urllib.request.build_opener(*handlers)
@@ -57,19 +57,32 @@ class ApiClient:
         """The JSON answer to a DELETE; None when the answer is empty."""
         return self._call("DELETE", path)
 
-    def page(self, path: str, limit: int | None, **query: str | int | None) -> dict[str, Any]:
-        """Up to `limit` items (None: all) in the API's own shape, following `next_cursor`."""
+    def page(self, path: str, limit: int, **query: str | int | None) -> dict[str, Any]:
+        """Up to `limit` items of a paged list, in the API's own shape, following `next_cursor`."""
         items: list[Any] = []
         cursor: str | None = None
         while True:
-            wanted = MAX_LIMIT if limit is None else min(limit - len(items), MAX_LIMIT)
+            wanted = min(limit - len(items), MAX_LIMIT)
             answer = self.get(path, **query, limit=wanted, cursor=cursor)
             if not isinstance(answer, dict) or not isinstance(answer.get("items"), list):
                 raise self._not_ours()
             items += answer["items"]
             cursor = answer.get("next_cursor")
-            if not cursor or not answer["items"] or (limit is not None and len(items) >= limit):
+            if not cursor or not answer["items"] or len(items) >= limit:
                 return {"items": items, "next_cursor": cursor}
+
+    def all(self, path: str, **query: str | int | None) -> list[dict[str, Any]]:
+        """All items of a list, whether the API pages it or not."""
+        answer = self.get(path, **query, limit=MAX_LIMIT)
+        if isinstance(answer, list):
+            return answer
+        if not isinstance(answer, dict) or not isinstance(answer.get("items"), list):
+            raise self._not_ours()
+        items: list[dict[str, Any]] = answer["items"]
+        while answer.get("next_cursor") and answer["items"]:
+            answer = self.get(path, **query, limit=MAX_LIMIT, cursor=answer["next_cursor"])
+            items = items + answer["items"]
+        return items
 
     def stream(self, path: str, body: Mapping[str, Any]) -> Iterator[str]:
         """The `data` of each server-sent event of the answer to a POST, as it comes."""

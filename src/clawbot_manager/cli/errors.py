@@ -46,10 +46,12 @@ def _with_fields(detail: str, errors: Any) -> str:
         for error in (errors if isinstance(errors, list) else [])
         if isinstance(error, Mapping)
     ]
-    if not fields:
+    # the detail often names the first field already: nothing is said twice
+    news = [(field, text) for field, text in fields if field not in detail or text.rstrip(".") not in detail]
+    if not news:
         return detail
-    named = "; ".join(f"{field}: {text.rstrip('.')}" for field, text in fields)
-    if len(fields) == 1 and fields[0][1] == detail:
+    named = "; ".join(f"{field}: {text.rstrip('.')}" for field, text in news)
+    if len(news) == 1 and news[0][1] == detail:
         return named
     return f"{_sentence(detail)} {named}"
 

@@ -88,7 +88,13 @@ def api_command(
         ) -> None:
             world = world_of(ctx)
             session = _open(world, server_url, api_token, as_json=as_json, needs_token=needs_token)
-            function(session, **options)  # type: ignore[call-arg]
+            try:
+                function(session, **options)  # type: ignore[call-arg]
+            except KeyError as error:
+                raise CliError(
+                    f"The answer of {session.client.target.url} has no {error}",
+                    hint="Server and command line are of different versions: compare `--version`",
+                ) from error
 
         own = list(inspect.signature(function).parameters.values())[1:]
         keyword = inspect.Parameter.KEYWORD_ONLY

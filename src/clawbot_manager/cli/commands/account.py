@@ -1,5 +1,6 @@
 """`login`, `logout` and `whoami`."""
 
+import contextlib
 import os
 import socket
 from typing import TYPE_CHECKING, Annotated
@@ -79,6 +80,8 @@ def login(
     save_profile(path, Profile(target.url, made["token"], str(made["id"]), email))
     if before is not None and before.url == target.url:
         _revoke(client, before, out)
+    with contextlib.suppress(CliError):  # the session was only there to make the token
+        anonymous.post("/api/auth/sign-out")
     out.note(f"Logged in at {target.url} as {email}. The token is in {path}.")
 
 

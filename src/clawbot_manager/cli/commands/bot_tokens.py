@@ -4,10 +4,10 @@ from typing import Annotated
 
 import typer
 
-from clawbot_manager.cli.commands.bots import Hostname, more
+from clawbot_manager.cli.commands.bots import Hostname
 from clawbot_manager.cli.lookup import find_one
 from clawbot_manager.cli.output import when
-from clawbot_manager.cli.session import LimitOption, Session, api_command, segment
+from clawbot_manager.cli.session import Session, api_command, segment
 
 app = typer.Typer(
     help="Proxy tokens: let your own programs use a bot's keys and budget.", no_args_is_help=True
@@ -15,9 +15,9 @@ app = typer.Typer(
 
 
 @api_command(app, "list")
-def list_tokens(session: Session, hostname: Hostname, *, limit: LimitOption = 50) -> None:
+def list_tokens(session: Session, hostname: Hostname) -> None:
     """List a bot's proxy tokens."""
-    page = session.client.page(_path(hostname), limit)
+    found = session.client.all(_path(hostname))
     rows = [
         (
             token["id"],
@@ -27,11 +27,10 @@ def list_tokens(session: Session, hostname: Hostname, *, limit: LimitOption = 50
             when(token["created_at"]),
             when(token["expires_at"]),
         )
-        for token in page["items"]
+        for token in found
     ]
     headers = ("ID", "NAME", "KIND", "HINT", "CREATED", "EXPIRES")
-    session.out.data(page, lambda: session.out.table(headers, rows, empty="No tokens."))
-    more(session, page)
+    session.out.data(found, lambda: session.out.table(headers, rows, empty="No tokens."))
 
 
 @api_command(app, "create")
@@ -73,7 +72,7 @@ def revoke(
     token: Annotated[str, typer.Argument(metavar="ID_OR_NAME", help="The token's id or name.")],
 ) -> None:
     """End a proxy token at once."""
-    tokens = session.client.page(_path(hostname), None)["items"]
+    tokens = session.client.all(_path(hostname))
     found = find_one(tokens, token, name="name", what="token")
     session.client.delete(f"{_path(hostname)}/{segment(found['id'])}")
     session.out.note(f"Token {found['name']} of {hostname} is revoked.")

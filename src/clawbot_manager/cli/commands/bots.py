@@ -97,7 +97,7 @@ def create(
             hostname = str(typer.prompt("Hostname", default=hostname, err=True)).strip()
     provider: dict[str, Any] = {"vendor": vendor, "models": models, "primary_model": models[0]}
     if key:
-        keys = session.client.page("/api/provider-key", None)["items"]
+        keys = session.client.all("/api/provider-key")
         provider["key_id"] = find_one(keys, key, name="label", what="provider key")["id"]
     body: dict[str, Any] = {
         "name": name,
@@ -161,7 +161,7 @@ def logs(
     session: Session,
     hostname: Hostname,
     *,
-    tail: Annotated[int, typer.Option("--tail", min=1, help="How many of the last lines.")] = 100,
+    tail: Annotated[int, typer.Option("--tail", min=1, max=2000, help="How many of the last lines.")] = 100,
 ) -> None:
     """Show what a bot wrote last."""
     answer = session.client.get(f"{_path(hostname)}/logs", tail=tail)
@@ -229,7 +229,7 @@ def _show(session: Session, bot: dict[str, Any]) -> None:
 
 def _template_id(session: Session, slug: str, locale: str | None) -> str:
     chosen = locale or session.client.get("/api/user/me")["locale"]
-    templates = session.client.page("/api/persona-template", None, locale=chosen)["items"]
+    templates = session.client.all("/api/persona-template", locale=chosen)
     found = find_one(templates, slug, name="slug", what="persona template")
     return str(found["id"])
 

@@ -4,17 +4,16 @@ from typing import Annotated
 
 import typer
 
-from clawbot_manager.cli.commands.bots import more
-from clawbot_manager.cli.session import LimitOption, Session, api_command
+from clawbot_manager.cli.session import Session, api_command
 
 vendors = typer.Typer(help="The AI providers that are known.", no_args_is_help=True)
 personas = typer.Typer(help="Templates for a bot's personality.", no_args_is_help=True)
 
 
 @api_command(vendors, "list")
-def list_vendors(session: Session, limit: LimitOption = 50) -> None:
+def list_vendors(session: Session) -> None:
     """List the AI providers."""
-    page = session.client.page("/api/vendor", limit)
+    found = session.client.all("/api/vendor")
     rows = [
         (
             vendor["id"],
@@ -25,11 +24,10 @@ def list_vendors(session: Session, limit: LimitOption = 50) -> None:
             vendor["needs_base_url"],
             vendor["suggested_models"][:3],
         )
-        for vendor in page["items"]
+        for vendor in found
     ]
     headers = ("ID", "NAME", "CATEGORY", "DIALECT", "NEEDS KEY", "NEEDS URL", "MODELS SUCH AS")
-    session.out.data(page, lambda: session.out.table(headers, rows, empty="No vendors."))
-    more(session, page)
+    session.out.data(found, lambda: session.out.table(headers, rows, empty="No vendors."))
 
 
 @api_command(personas, "list")
@@ -37,19 +35,17 @@ def list_personas(
     session: Session,
     *,
     locale: Annotated[str | None, typer.Option("--locale", help="en or zh-CN; yours when left out.")] = None,
-    limit: LimitOption = 50,
 ) -> None:
     """List the persona templates.
 
     `bot create --template SLUG` uses one.
     """
     chosen = locale or session.client.get("/api/user/me")["locale"]
-    page = session.client.page("/api/persona-template", limit, locale=chosen)
+    found = session.client.all("/api/persona-template", locale=chosen)
     rows = [
         (template["slug"], f"{template['emoji']} {template['name']}", template["tagline"])
-        for template in page["items"]
+        for template in found
     ]
     session.out.data(
-        page, lambda: session.out.table(("SLUG", "NAME", "WHAT IT IS FOR"), rows, empty="No templates.")
+        found, lambda: session.out.table(("SLUG", "NAME", "WHAT IT IS FOR"), rows, empty="No templates.")
     )
-    more(session, page)

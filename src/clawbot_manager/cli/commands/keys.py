@@ -198,7 +198,7 @@ def _new_secret(session: Session, vendor: str, *, from_stdin: bool) -> str | Non
     secret = _given_secret(from_stdin=from_stdin)
     if secret:
         return secret
-    vendors = session.client.page("/api/vendor", None)["items"]
+    vendors = session.client.all("/api/vendor")
     known = find_one(vendors, vendor, name="id", what="vendor")
     if known["key_required"]:
         return _asked_secret(session, optional=False)
@@ -236,7 +236,7 @@ def _simulated(session: Session, label: str) -> dict[str, Any]:
 
 
 def _find(session: Session, wanted: str) -> dict[str, Any]:
-    keys = session.client.page("/api/provider-key", None)["items"]
+    keys = session.client.all("/api/provider-key")
     return find_one(keys, wanted, name="label", what="provider key")
 
 

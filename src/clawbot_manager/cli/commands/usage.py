@@ -12,12 +12,18 @@ app = typer.Typer(help="Requests and tokens that went through the proxy.", no_ar
 
 
 @api_command(app, "list")
-def list_usage(session: Session, limit: LimitOption = 50) -> None:
+def list_usage(
+    session: Session,
+    *,
+    bot: Annotated[str | None, typer.Option("--bot", help="Only of the bot with this hostname.")] = None,
+    vendor: Annotated[str | None, typer.Option("--vendor", help="Only to this provider.")] = None,
+    limit: LimitOption = 50,
+) -> None:
     """List the last requests.
 
     A dash is a count that the provider did not say; 0 is one that it did.
     """
-    page = session.client.page("/api/usage", limit)
+    page = session.client.page("/api/usage", limit, hostname=bot, vendor=vendor)
     rows = [
         (
             when(row["at"]),
@@ -57,7 +63,7 @@ def list_usage(session: Session, limit: LimitOption = 50) -> None:
 def summary(
     session: Session,
     *,
-    days: Annotated[int, typer.Option("--days", min=1, help="Of how many days.")] = 7,
+    days: Annotated[int, typer.Option("--days", min=1, max=366, help="Of how many days.")] = 7,
 ) -> None:
     """Sum up the last days.
 

@@ -40,7 +40,7 @@ class FakeWorld:
     """What outlives a manager: give it to a second `FakeRuntime` to play a restarted one.
 
     `calls` lists every verb that was called, with its bot, in order. `ignore_sigterm` names the bots that
-    end only when killed; `killed` those that were.
+    end only when killed; `killed` those that were. `first_line` is what a bot logs when it starts.
     """
 
     instances: dict[UUID, Instance] = field(default_factory=dict)
@@ -50,6 +50,7 @@ class FakeWorld:
     ignore_sigterm: set[UUID] = field(default_factory=set)
     killed: builtins.list[UUID] = field(default_factory=list)
     ports: dict[UUID, int] = field(default_factory=dict)
+    first_line: str = "started"
     go_on: asyncio.Event = field(default_factory=asyncio.Event)
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
 
@@ -157,7 +158,7 @@ class FakeRuntime:
                 seen, state=InstanceState.RUNNING, endpoint=endpoint, started_at=now, exit_code=None
             )
             self.world.instances[bot_id] = seen
-            await self.world.write(bot_id, "started")
+            await self.world.write(bot_id, self.world.first_line)
         self._leave(half_done)
         return seen
 

@@ -42,10 +42,15 @@ def test_pages_end_with_the_list(api: FakeApi, client: ApiClient) -> None:
 
 
 def test_all_takes_pages_and_plain_lists(api: FakeApi, client: ApiClient) -> None:
-    api.on("GET", "/api/bot", {"items": [1], "next_cursor": "c"}, {"items": [2], "next_cursor": None})
-    api.on("GET", "/api/vendor", [1, 2, 3])
-    assert client.all("/api/bot") == [1, 2]
-    assert client.all("/api/vendor") == [1, 2, 3]
+    api.on(
+        "GET",
+        "/api/bot",
+        {"items": [{"a": 1}], "next_cursor": "c"},
+        {"items": [{"a": 2}], "next_cursor": None},
+    )
+    api.on("GET", "/api/vendor", [{"a": 3}])
+    assert client.all("/api/bot") == [{"a": 1}, {"a": 2}]
+    assert client.all("/api/vendor") == [{"a": 3}]
 
 
 def test_a_list_that_is_none_is_refused(api: FakeApi, client: ApiClient) -> None:

@@ -5,9 +5,10 @@ import json
 
 import pytest
 
-from clawbot_manager.cli.hostnames import suggest_hostname
+from clawbot_manager.cli.hostnames import RESERVED, suggest_hostname
 from clawbot_manager.cli.output import Output, cell, clean, json_text, when
 from clawbot_manager.control.bots.schemas import BotIn, BotProvider
+from clawbot_manager.control.bots.service import RESERVED_HOSTNAMES
 
 
 @pytest.mark.parametrize(
@@ -116,4 +117,8 @@ def test_a_hostname_is_suggested(name: str, hostname: str) -> None:
 def test_a_suggestion_is_always_valid(name: str) -> None:
     suggested = suggest_hostname(name)
     BotIn(name="x", hostname=suggested, providers=[BotProvider(vendor="v", models=["m"])])
-    assert suggested not in {"stats", "admin", "templates"}
+    assert suggested not in RESERVED_HOSTNAMES
+
+
+def test_the_reserved_words_are_the_servers() -> None:
+    assert RESERVED == RESERVED_HOSTNAMES

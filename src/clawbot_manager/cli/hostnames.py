@@ -4,7 +4,10 @@ import re
 import secrets
 import unicodedata
 
-_RESERVED = {"admin", "orphans", "stats", "templates"}
+# Equal to the server's own list, which costs too much to import here; a test compares them.
+RESERVED = frozenset({"admin", "api", "batch", "cleanup", "events", "export", "import", "new"}) | frozenset(
+    {"orphans", "search", "stats", "system", "template", "templates", "usage", "wizard"}
+)
 _LONGEST = 64
 
 
@@ -19,4 +22,4 @@ def suggest_hostname(name: str) -> str:
         return f"bot-{secrets.token_hex(2)}"
     if len(slug) < 2:
         return f"bot-{slug}"
-    return f"{slug}-bot" if slug in _RESERVED else slug
+    return f"{slug}-bot" if slug in RESERVED else slug

@@ -5,11 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 import clawbot_manager
+from clawbot_manager.control.accounts.schemas import SignUpIn
 from clawbot_manager.control.diagnostics.schemas import CheckOut
 from clawbot_manager.kit.errors import ConflictError
-from clawbot_manager.settings import Settings
+from clawbot_manager.settings import Settings, SettingsError
 from tests.cli.conftest import Cli
 
 PASSWORD = "correct horse battery"
@@ -113,6 +115,24 @@ def test_what_the_system_refuses_is_one_line(here: Cli, program: FakeApp, args: 
     result = here(*args)
     assert result.exit_code == 1
     assert "Error: The operating system refused: [Errno 98] Address already in use." in result.stderr
+
+
+def test_a_wrong_installation_is_one_line(here: Cli, program: FakeApp) -> None:
+    program.raises = SettingsError(["The database lacks 2 migrations. Run `clawbot-manager db upgrade`."])
+    result = here("serve")
+    assert result.exit_code == 1
+    assert result.stderr == "Error: The database lacks 2 migrations. Run `clawbot-manager db upgrade`.\n"
+
+
+def test_a_short_password_is_named_and_not_shown(here: Cli, program: FakeApp) -> None:
+    with pytest.raises(ValidationError) as wrong:
+        SignUpIn.model_validate({"email": "nonsense", "password": "short-1"})
+    program.raises = wrong.value
+    result = here("admin", "create", "--email", "nonsense", "--password-stdin", given="short-1\n")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: email: ")
+    assert "; password: " in result.stderr
+    assert "short-1" not in result.output
 
 
 def test_db_upgrade(here: Cli, program: FakeApp) -> None:

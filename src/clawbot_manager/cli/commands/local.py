@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from clawbot_manager.cli.errors import CliError
-from clawbot_manager.cli.output import Output, cell, json_text
+from clawbot_manager.cli.output import Output, json_text
 from clawbot_manager.cli.prompts import password
 from clawbot_manager.cli.session import JsonOption, world_of
 
@@ -116,9 +116,9 @@ def create_admin(
     """
     from clawbot_manager import app  # noqa: PLC0415
 
-    settings = _settings(data_dir=data_dir)
-    secret = password(world_of(ctx), from_stdin=password_stdin, confirm=True)
     with _readable():
+        settings = _settings(data_dir=data_dir)
+        secret = password(world_of(ctx), from_stdin=password_stdin, confirm=True)
         app.create_admin(settings, email, secret, nickname)
     print(f"{email} is an administrator.")
 
@@ -157,7 +157,7 @@ def _settings(
     *, host: str | None = None, port: int | None = None, data_dir: Path | None = None
 ) -> "Settings":
     """Settings from the environment, with the options that were given on top."""
-    from clawbot_manager.settings import SettingsError, load_settings  # noqa: PLC0415
+    from clawbot_manager.settings import load_settings  # noqa: PLC0415
 
     server = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     overrides: dict[str, Any] = {}
@@ -165,22 +165,25 @@ def _settings(
         overrides["server"] = server
     if data_dir is not None:
         overrides["data_dir"] = data_dir
-    try:
-        return load_settings(**overrides)
-    except SettingsError as error:
-        lines = str(error).splitlines()
-        raise CliError(
-            " ".join(cell(line) for line in lines), hint="Correct the setting and try again"
-        ) from None
+    return load_settings(**overrides)
 
 
 @contextmanager
 def _readable() -> Iterator[None]:
-    """Turns the errors that a wrong environment causes into one line."""
+    """Turns the errors that wrong input or a wrong environment causes into one line."""
+    from pydantic import ValidationError  # noqa: PLC0415
+
     from clawbot_manager.kit.errors import ProblemError  # noqa: PLC0415
+    from clawbot_manager.settings import SettingsError  # noqa: PLC0415
 
     try:
         yield
+    except SettingsError as error:
+        raise CliError(" ".join(error.problems)) from None
+    except ValidationError as error:
+        # never the input itself: it may be a password
+        found = [f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()]
+        raise CliError("; ".join(found)) from None
     except ProblemError as error:
         message = f"{error.field}: {error.detail}" if error.field else error.detail
         raise CliError(message) from error

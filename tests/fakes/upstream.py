@@ -168,7 +168,12 @@ class MockUpstream:
 
     async def _responses(self, request: web.Request, body: Any) -> web.StreamResponse:
         usage = {"input_tokens": 11, "output_tokens": 7, "total_tokens": 18}
-        answer = {"id": "resp_1", "object": "response", "model": "mock-1-0611", "status": "completed"}
+        answer: dict[str, Any] = {
+            "id": "resp_1",
+            "object": "response",
+            "model": "mock-1-0611",
+            "status": "completed",
+        }
         answer |= {"created_at": 1, "output": [], "tools": [], "tool_choice": "auto", "usage": usage}
         answer |= {"parallel_tool_calls": False}
         if not body.get("stream"):
@@ -194,7 +199,7 @@ class MockUpstream:
     async def _google(self, request: web.Request, model: str, call: str, seen: Seen) -> web.StreamResponse:
         usage = {"promptTokenCount": 11, "candidatesTokenCount": 5, "thoughtsTokenCount": 2}
         usage["totalTokenCount"] = 18
-        chunks = [
+        chunks: list[dict[str, Any]] = [
             {
                 "candidates": [{"index": 0, "content": {"role": "model", "parts": [{"text": part}]}}],
                 "modelVersion": "mock-1-0611",

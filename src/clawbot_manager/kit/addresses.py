@@ -171,8 +171,8 @@ def _parse_number(text: str) -> int | None:
 def _split_port(text: str) -> tuple[str, int | None]:
     """`host`, `host:port`, `[v6]:port` or a bare IPv6 address."""
     if text.startswith("["):
-        host, _, tail = text[1:].partition("]")
-        if tail and not tail.startswith(":"):
+        host, bracket, tail = text[1:].partition("]")
+        if not bracket or (tail and not tail.startswith(":")):
             raise ValueError(text)
         IPv6Address(host)
         return host, _port(tail[1:]) if tail else None

@@ -33,6 +33,9 @@ class GuardedConnector(aiohttp.TCPConnector):
     async def _resolve_host(
         self, host: str, port: int, traces: "Sequence[Trace] | None" = None
     ) -> list[ResolveResult]:
+        literal = parse_address(host)
+        if literal is not None:
+            self._policy.check_address(host, port, literal)
         resolved = await super()._resolve_host(host, port, traces)
         for one in resolved:
             address = parse_address(one["host"])

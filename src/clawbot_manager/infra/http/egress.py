@@ -70,8 +70,11 @@ def check_base_url(url: str, policy: EgressPolicy) -> str:
     Raises:
         EgressDeniedError: the scheme, the host or another part of it is not allowed.
     """
+    url = url.strip()
+    if any(character.isspace() or character == "\\" or ord(character) < 0x20 for character in url):
+        raise EgressDeniedError("malformed", "A base URL has no spaces and no backslashes.")
     try:
-        parts = urlsplit(url.strip())
+        parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
         raise EgressDeniedError("malformed", "This is not a URL.") from error
@@ -81,8 +84,6 @@ def check_base_url(url: str, policy: EgressPolicy) -> str:
         raise EgressDeniedError("credentials", "A base URL holds no user name or password: use the key.")
     if parts.query or parts.fragment or "?" in url or "#" in url:
         raise EgressDeniedError("malformed", "A base URL has no query and no fragment.")
-    if any(character.isspace() or character == "\\" or ord(character) < 0x20 for character in url.strip()):
-        raise EgressDeniedError("malformed", "A base URL has no spaces and no backslashes.")
     host = parts.hostname
     port = port or _DEFAULT_PORTS[parts.scheme]
     address = parse_address(host)
@@ -96,7 +97,7 @@ def check_base_url(url: str, policy: EgressPolicy) -> str:
         raise EgressDeniedError(
             "plain_http", f"Use https. An operator can allow plain http to this host with {ALLOW_SETTING}."
         )
-    return url.strip().rstrip("/")
+    return url.rstrip("/")
 
 
 def _is_local_name(host: str) -> bool:

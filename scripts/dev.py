@@ -42,7 +42,8 @@ def main() -> int:
         subprocess.Popen(line, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, start_new_session=True)
         for line in commands
     ]
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell may have started us with either ignored
+        signal.signal(number, signal.default_int_handler)
     code = 0
     try:
         while all(process.poll() is None for process in running):

@@ -68,7 +68,7 @@ def ensure_venv() -> bool:
     if importlib.util.find_spec("ensurepip") is None or importlib.util.find_spec("venv") is None:
         install_debian_venv()
     venv.EnvBuilder(with_pip=False, symlinks=os.name != "nt").create(VENV)
-    run("installing pip", [python(), "-m", "ensurepip", "--upgrade"])
+    run("installing pip", [python(), "-m", "ensurepip", "--upgrade", "--default-pip"])
     write(stamp("place"), str(VENV))
     return True
 

@@ -4,7 +4,7 @@
 
 It answers under any base path, cuts its streams at awkward places, refuses keys it does not know, and notes
 every request. The model's name steers it: `break` cuts the connection in mid-stream, `stall` sends one
-event and then nothing, `echo-stream-options` refuses `stream_options`.
+event and then nothing, `silent` sends nothing at all, `echo-stream-options` refuses `stream_options`.
 """
 
 from __future__ import annotations
@@ -76,6 +76,7 @@ class MockUpstream:
     cancelled: asyncio.Event = field(default_factory=asyncio.Event)
     stalled: asyncio.Event = field(default_factory=asyncio.Event)
     url: str = ""
+    _peers: set[tuple[str, int]] = field(default_factory=set)
 
     def app(self) -> web.Application:
         app = web.Application(client_max_size=64 << 20)
@@ -96,7 +97,14 @@ class MockUpstream:
         finally:
             await runner.cleanup()
 
+    @property
+    def connections(self) -> int:
+        """How many connections were made."""
+        return len(self._peers)
+
     async def handle(self, request: web.Request) -> web.StreamResponse:
+        assert request.transport is not None
+        self._peers.add(request.transport.get_extra_info("peername"))
         seen = Seen(
             request.method,
             request.raw_path.partition("?")[0],
@@ -154,6 +162,8 @@ class MockUpstream:
 
     async def _chat(self, request: web.Request, body: Any) -> web.StreamResponse:
         model = body.get("model", "mock-1")
+        if model == "silent":
+            await asyncio.Event().wait()
         if model == "echo-stream-options" and "stream_options" in body:
             return web.json_response({"error": {"message": "stream_options: unknown field"}}, status=400)
         head = {"id": "chatcmpl-1", "created": 1, "model": "mock-1-0611"}

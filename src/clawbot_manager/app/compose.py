@@ -37,7 +37,7 @@ from clawbot_manager.proxy.forward import UpstreamClient
 from clawbot_manager.proxy.messages import ProxyConfig
 from clawbot_manager.proxy.pipeline import Pipeline
 from clawbot_manager.runtimes.base import Runtime
-from clawbot_manager.runtimes.registry import build_runtime
+from clawbot_manager.runtimes.registry import RuntimeOptions, UnknownRuntimeError, build_runtime
 from clawbot_manager.settings import Settings, SettingsError
 from clawbot_manager.settings.models import normalise_database_url
 from clawbot_manager.settings.secrets import InstallationSecrets
@@ -99,8 +99,10 @@ def compose(
     *,
     clock: Clock | None = None,
     runtime: Runtime | None = None,
+    passwords: Passwords | None = None,
+    gateway: GatewayClient | None = None,
 ) -> Installation:
-    """Wire an installation. `runtime` replaces the one of the settings (tests).
+    """Wire an installation. What touches the outside can be given (tests do).
 
     Raises:
         SettingsError: an entry of the egress allow-list or the kind of runtime is wrong.
@@ -120,7 +122,7 @@ def compose(
 
     accounts = AccountService(
         database,
-        Passwords(),
+        passwords or Passwords(),
         hasher,
         access_tokens,
         clock,
@@ -152,7 +154,7 @@ def compose(
         users_of_keys=bots.users_of_keys,
         simulator_enabled=settings.simulator_enabled,
     )
-    gateway = GatewayClient()
+    gateway = gateway or GatewayClient()
     workspaces = Workspaces((settings.data_dir / "bots").resolve())
     steps = BotSteps(
         database,
@@ -251,7 +253,12 @@ def _base_url_problem(url: str, policy: EgressPolicy) -> str | None:
 
 
 def _runtime(settings: Settings, hasher: TokenHasher) -> Runtime:
-    label = hasher.derive("installation")[:12]
-    return build_runtime(
-        settings.runtime.kind, root=(settings.data_dir / "runtime").resolve(), instance_label=label
+    options = RuntimeOptions(
+        root=(settings.data_dir / "runtime").resolve(),
+        instance_label=hasher.derive("installation")[:12],
+        docker_url=settings.runtime.docker_url,
     )
+    try:
+        return build_runtime(settings.runtime.kind, options)
+    except UnknownRuntimeError as error:
+        raise SettingsError([f"CLAWBOT_RUNTIME__KIND: {error}."]) from error

@@ -8,6 +8,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from clawbot_manager.control.shared.problems import problem_body
 from clawbot_manager.infra.telemetry.logs import trace_id_var
 from clawbot_manager.infra.telemetry.traces import trace_id_from
+from clawbot_manager.kit.errors import PayloadTooLargeError
 
 _log = structlog.get_logger(__name__)
 
@@ -21,10 +22,6 @@ _SECURITY_HEADERS = {
     "referrer-policy": "no-referrer",
     "cross-origin-opener-policy": "same-origin",
 }
-
-
-class BodyTooLargeError(Exception):
-    """Raised inside `receive` when the body outgrows the limit."""
 
 
 class ControlRim:
@@ -47,12 +44,8 @@ class ControlRim:
             trace_id_var.reset(token)
 
     async def _serve(self, scope: Scope, headers: Headers, receive: Receive, send: Send) -> None:
-        started = False
-
         async def guarded_send(message: Message) -> None:
-            nonlocal started
             if message["type"] == "http.response.start":
-                started = True
                 out = MutableHeaders(scope=message)
                 out["x-clawbot-trace-id"] = trace_id_var.get() or ""
                 for name, value in _SECURITY_HEADERS.items():
@@ -68,22 +61,18 @@ class ControlRim:
             message = await receive()
             seen += len(message.get("body", b""))
             if seen > self._max_body:
-                raise BodyTooLargeError
+                raise self._too_large()
             return message
 
         declared = headers.get("content-length", "0")
-        try:
-            if declared.isdigit() and int(declared) > self._max_body:
-                raise BodyTooLargeError  # noqa: TRY301 - one place answers for both ways to be too large
-            await self._app(scope, guarded_receive, guarded_send)
-        except BodyTooLargeError:
-            if started:
-                raise
-            await self._refuse(guarded_send)
+        if declared.isdigit() and int(declared) > self._max_body:
+            error = self._too_large()
+            body = orjson.dumps(problem_body(error.status, error.code, error.title, error.detail))
+            start = [(b"content-type", b"application/problem+json"), (b"connection", b"close")]
+            await guarded_send({"type": "http.response.start", "status": error.status, "headers": start})
+            await guarded_send({"type": "http.response.body", "body": body})
+            return
+        await self._app(scope, guarded_receive, guarded_send)
 
-    async def _refuse(self, send: Send) -> None:
-        detail = f"The body is larger than {self._max_body} bytes. Send less."
-        body = orjson.dumps(problem_body(413, "payload_too_large", "The body is too large", detail))
-        headers = [(b"content-type", b"application/problem+json"), (b"connection", b"close")]
-        await send({"type": "http.response.start", "status": 413, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+    def _too_large(self) -> PayloadTooLargeError:
+        return PayloadTooLargeError(f"The body is larger than {self._max_body} bytes. Send less.")

@@ -83,7 +83,9 @@ async def _on_invalid(_request: Request, error: RequestValidationError) -> JSONR
     return JSONResponse(body, 422, media_type=_MEDIA_TYPE)
 
 
-async def _on_http(_request: Request, error: HTTPException) -> JSONResponse:
+async def _on_http(request: Request, error: HTTPException) -> JSONResponse:
+    if isinstance(error.__cause__, ProblemError):  # FastAPI wraps what goes wrong while it reads the body
+        return await _on_problem(request, error.__cause__)
     code = _HTTP_CODES.get(error.status_code, "http_error")
     body = problem_body(error.status_code, code, error.detail, error.detail)
     return JSONResponse(body, error.status_code, headers=error.headers, media_type=_MEDIA_TYPE)

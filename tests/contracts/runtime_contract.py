@@ -171,7 +171,7 @@ class RuntimeContract:
         await runtime.stop(spec.bot_id, grace_seconds=1)
         seen = await is_in(runtime, spec.bot_id, InstanceState.STOPPED)
         assert seen
-        assert seen.exit_code in (137, -9)
+        assert seen.exit_code in (137, -9), seen
         assert await harness.running(spec.bot_id) == 0
 
     async def test_remove_kills_and_forgets(self, harness: Harness, runtime: Runtime) -> None:

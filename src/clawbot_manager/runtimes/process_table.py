@@ -9,6 +9,7 @@ import contextlib
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from uuid import UUID
@@ -19,6 +20,7 @@ import psutil
 _children: dict[int, subprocess.Popen[bytes]] = {}
 _exit_codes: dict[int, int] = {}
 _KEPT_EXIT_CODES = 1024
+EXEC_SECONDS = 2.0
 
 
 def spawn(
@@ -48,7 +50,16 @@ def spawn(
     _exit_codes.pop(child.pid, None)
     process = psutil.Process(child.pid)  # a child that is not yet reaped has an entry, even when it ended
     _limit(process, limits)
+    _await_command_line(process)
     return process
+
+
+def _await_command_line(process: psutil.Process) -> None:
+    """Between exec and its end the command line is empty: until it is there, a search would miss the bot."""
+    deadline = time.monotonic() + EXEC_SECONDS
+    with contextlib.suppress(psutil.Error):
+        while not process.cmdline() and time.monotonic() < deadline:
+            time.sleep(0.001)
 
 
 def _limit(process: psutil.Process, limits: Mapping[str, int]) -> None:

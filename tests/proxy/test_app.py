@@ -12,6 +12,9 @@ import aiohttp
 import pytest
 from yarl import URL
 
+from clawbot_manager.proxy.app import ProxyApp
+from clawbot_manager.proxy.forward import UpstreamClient
+from clawbot_manager.proxy.messages import ProxyConfig
 from clawbot_manager.proxy.ports import LimitHit
 from clawbot_manager.vendors.simulator import SIMULATED_BASE_URL
 from tests.fakes.ports import bot, key
@@ -383,5 +386,66 @@ class TestSimulated:
         assert said.startswith("[Simulated answer]")
         await world.settled()
         assert world.usage.records[0].usage.source == "provider"
+        assert world.usage.records[0].simulated
         models = await (await http.get("/v1/custom/models", headers=AUTH)).json()
         assert [one["id"] for one in models["data"]] == ["simulated-small", "simulated-large"]
+
+
+class TestTimeouts:
+    async def test_silent_upstream(self, world: World) -> None:
+        """A provider that takes the request and says nothing."""
+        world.config = ProxyConfig(read_timeout=0.05)
+        world.add_key("openai")
+        async with UpstreamClient(world.policy, world.config) as client:
+            app = ProxyApp(world.pipeline(), client)
+            messages: list[Any] = []
+            body = json.dumps({**ASK, "model": "silent"}).encode()
+            incoming = asyncio.Queue[Any]()
+            incoming.put_nowait({"type": "http.request", "body": body})
+
+            async def send(message: Any) -> None:
+                messages.append(message)
+
+            scope = {
+                "type": "http",
+                "method": "POST",
+                "path": CHAT,
+                "raw_path": CHAT.encode(),
+                "query_string": b"",
+                "headers": [(b"authorization", f"Bearer {TOKEN}".encode())],
+            }
+            await app(scope, incoming.get, send)
+        assert messages[0]["status"] == 504
+        assert dict(messages[0]["headers"])[b"x-clawbot-error"] == b"upstream_timeout"
+        assert world.keys.reports[0].reason == "timeout"
+
+    async def test_websockets_are_refused(self, world: World) -> None:
+        sent: list[Any] = []
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        async with UpstreamClient(world.policy) as client:
+            await ProxyApp(world.pipeline(), client)({"type": "websocket"}, asyncio.Queue[Any]().get, send)
+        assert sent[0]["type"] == "websocket.close"
+
+
+class TestKeepAlive:
+    async def test_connections_are_reused(self, world: World, http: Client) -> None:
+        world.add_key("openai")
+        for _ in range(5):
+            answer = await http.post(CHAT, json={**ASK, "stream": True}, headers=AUTH)
+            await answer.read()
+        assert world.upstream.connections == 1
+
+    async def test_many_at_once(self, world: World, http: Client) -> None:
+        world.add_key("openai")
+
+        async def one(number: int) -> None:
+            answer = await http.post(CHAT, json={**ASK, "stream": number % 2 == 0}, headers=AUTH)
+            assert answer.status == 200
+            await answer.read()
+
+        await asyncio.gather(*(one(number) for number in range(40)))
+        await world.settled(40)
+        assert {record.usage.output_tokens for record in world.usage.records} == {7}

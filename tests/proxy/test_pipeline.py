@@ -10,7 +10,8 @@ import pytest
 
 from clawbot_manager.proxy.exchange import Exchange
 from clawbot_manager.proxy.messages import Answer, ProxyConfig, ReadError, Relay, RequestHead, Send
-from clawbot_manager.proxy.pipeline import Pipeline, serves
+from clawbot_manager.proxy.pipeline import Pipeline
+from clawbot_manager.proxy.routing import serves
 from clawbot_manager.vendors.catalog import load_catalog
 from clawbot_manager.vendors.simulator import SIMULATED_BASE_URL
 from tests.fakes.ports import FakeBudgets, FakeKeys, FakeTokens, FakeUsage, bot, key
@@ -88,7 +89,7 @@ class TestFailover:
         bench.now = 1000.0
         assert code(exchange.failed("connect_timeout")) == "upstream_timeout"
         exchange.close()
-        assert len(bench.usage.records[0].attempts) == 52
+        assert len(bench.usage.records[0].attempts) == 51
 
     @pytest.mark.parametrize(
         ("reason", "refusal", "status"),

@@ -136,6 +136,7 @@ def test_no_address() -> None:
         "/a%00b",
         "/é",
         "/a?b",
+        "/v1" * 5000,
     ],
 )
 def test_tricks(path: str) -> None:

@@ -17,7 +17,8 @@ from clawbot_manager.proxy.messages import (
     UpstreamRequest,
     UpstreamResponse,
 )
-from clawbot_manager.proxy.pipeline import Pipeline, serves
+from clawbot_manager.proxy.pipeline import Pipeline
+from clawbot_manager.proxy.routing import serves
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]

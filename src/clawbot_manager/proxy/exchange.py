@@ -265,7 +265,7 @@ class Exchange:
         call, facts = self._call, self._facts
         self._asks_usage = False
         self._hider = None
-        on_request = vendor.stream_usage == "opt-in" or (key.base_url or "").startswith(SIMULATED_BASE_URL)
+        on_request = vendor.stream_usage == "opt-in" or _is_simulated(key)
         chat = call.dialect is not None and call.dialect.id == "openai-chat"
         if not (chat and facts.stream and on_request) or facts.asks_usage or self._no_asking:
             return self._body
@@ -346,7 +346,12 @@ class Exchange:
             duration_ms=(now - self._started) * 1000,
             first_byte_ms=first,
             attempts=self._attempts,
+            simulated=_is_simulated(self._key),
         )
+
+
+def _is_simulated(key: ProviderKey | None) -> bool:
+    return key is not None and (key.base_url or "").startswith(SIMULATED_BASE_URL)
 
 
 def _length(body: bytes) -> tuple[bytes, bytes]:

@@ -4,7 +4,6 @@ It knows no transport: a request's head comes in, and decisions come out that a 
 `app.py`). Everything here is synchronous and does no I/O.
 """
 
-import re
 import time
 from collections.abc import Callable
 
@@ -23,25 +22,10 @@ from clawbot_manager.proxy.ports import (
     UsageSink,
 )
 from clawbot_manager.proxy.refusals import Refusal
+from clawbot_manager.proxy.routing import is_unmetered, split_route
 from clawbot_manager.vendors.addressing import BadPathError, CallPath, take_apart
 from clawbot_manager.vendors.dialects import Dialect, dialect_named, recognise
 from clawbot_manager.vendors.records import Catalog, Vendor
-
-_ROUTE = re.compile(r"/(?:api/)?v1/(?P<vendor>[A-Za-z0-9_-]{1,64})(?P<path>/.*)?", re.DOTALL)
-
-# Work whose cost shows in no answer of the same request, or that changes what others find on the server.
-_UNMETERED = re.compile(
-    r"/(?:batches|fine_tuning|fine-tuning|realtime|async|threads|assistants|videos|jobs|batch)(?:/.*)?"
-    r"|/messages/batches(?:/.*)?"
-    r"|/(?:models|tunedModels)/[^/]+:(?:batch|asyncBatch|predictLongRunning|bidi)\w*"
-    r"|/api/(?:pull|push|create|delete|copy|blobs)(?:/.*)?"
-)
-_READING = ("GET", "HEAD", "OPTIONS")
-
-
-def serves(path: str) -> bool:
-    """Whether a path belongs to the proxy: `/api/v1/{vendor}/…` or `/v1/{vendor}/…`."""
-    return _ROUTE.fullmatch(path) is not None
 
 
 class Pipeline:
@@ -103,13 +87,12 @@ class Pipeline:
 
     def _understand(self, head: RequestHead) -> Call:
         """What the request is, whoever sends it; problems are told only to who has a token."""
-        found = _ROUTE.fullmatch(head.path)
+        name, path_given = split_route(head.path) or ("", "/")
         trace = fields.trace_id(head.headers, fields.find_tokens(head.headers, head.query))
-        name = found["vendor"].lower() if found else ""
         vendor = self._catalog.get(name)
         problem = None if vendor is not None else refusals.UNKNOWN_VENDOR
         try:
-            path = take_apart(vendor, (found["path"] if found else None) or "/")
+            path = take_apart(vendor, path_given)
         except BadPathError:
             path, problem = CallPath("", None, "/"), refusals.BAD_PATH
         dialect = recognise(head.method, path.rest)
@@ -129,8 +112,7 @@ class Pipeline:
             return refusals.VENDOR_NOT_CONFIGURED
         if token in call.head.path:
             return refusals.BAD_PATH  # it would travel to the provider
-        unmetered = _UNMETERED.fullmatch(call.path.rest) is not None
-        if unmetered and call.head.method not in _READING and not self.config.allow_unmetered_jobs:
+        if is_unmetered(call.head.method, call.path.rest) and not self.config.allow_unmetered_jobs:
             return refusals.NOT_SERVED
         return None
 

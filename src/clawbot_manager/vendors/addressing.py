@@ -19,6 +19,8 @@ _TRAILING_VERSION = re.compile(r"/v\d+(?:(?:alpha|beta)\d*)?$")
 # RFC 3986 path characters; anything else has no business in a request target
 _PATH_CHARACTERS = re.compile(r"[A-Za-z0-9\-._~%!$&'()*+,;=:@/\[\]|{}]*")
 
+_LONGEST_PATH = 4096
+
 _CUSTOM_AUTH = {
     "anthropic-messages": AuthPlace("x-api-key", ""),
     "google-generatecontent": AuthPlace("x-goog-api-key", ""),
@@ -197,6 +199,8 @@ def _base_path(endpoint: Endpoint) -> str:
 
 
 def _refuse_tricks(path: str) -> None:
+    if len(path) > _LONGEST_PATH:
+        raise BadPathError("the path is too long")
     if _PATH_CHARACTERS.fullmatch(path) is None:
         raise BadPathError("the path has characters that no path has")
     decoded = path

@@ -13,20 +13,16 @@ STALE_ERROR_SECONDS = 15.0
 
 @dataclass(frozen=True)
 class Goal:
-    """The states to wait for, and whether the bot's absence is what we want."""
+    """What to wait for: `words` ends the sentence 'the bot is not yet …', `gone` means its absence."""
 
+    words: str
     states: frozenset[str] = frozenset()
     gone: bool = False
 
-    @property
-    def words(self) -> str:
-        """The goal as the end of the sentence 'the bot is not yet …'."""
-        return "gone" if self.gone else " or ".join(sorted(self.states))
 
-
-RUNNING = Goal(frozenset({"running"}))
-STOPPED = Goal(frozenset({"stopped", "created"}))
-GONE = Goal(gone=True)
+RUNNING = Goal("running", frozenset({"running"}))
+STOPPED = Goal("stopped", frozenset({"stopped", "created"}))
+GONE = Goal("gone", gone=True)
 
 
 def wait_for(

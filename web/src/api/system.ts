@@ -1,0 +1,8 @@
+import { queryOptions } from "@tanstack/react-query";
+import { api, unwrap } from "./client";
+
+export const systemQuery = queryOptions({
+  queryKey: ["system"],
+  queryFn: () => unwrap(api.GET("/api/system")),
+  staleTime: 60_000,
+});

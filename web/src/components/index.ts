@@ -1,0 +1,12 @@
+export { Confirm } from "./Confirm";
+export { CopyButton, CopyField, CopyIcon } from "./Copy";
+export { Dialog } from "./Dialog";
+export { EmptyState, ErrorAlert, LoadingRows, LoadMore, QueryView } from "./Feedback";
+export { Logo } from "./Logo";
+export { NamedTokenForm } from "./NamedTokenForm";
+export { PageHeader, usePageTitle } from "./PageHeader";
+export { Pill, SimulatedBadge, type Tone } from "./Pill";
+export { LanguageMenu, ThemeMenu } from "./Preferences";
+export { SecretOnce } from "./SecretOnce";
+export { Tile } from "./Tile";
+export { Ago } from "./Time";

@@ -1,0 +1,3 @@
+export { SignInPage } from "./SignInPage";
+export { SignUpPage } from "./SignUpPage";
+export { saveLocale, signOut, useIsAdmin, useUser } from "./user";

@@ -1,0 +1,101 @@
+import { Code, Group, SimpleGrid, Stack, Text, Title } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
+import type { ReactNode } from "react";
+import { useTranslation } from "react-i18next";
+import type { Bot } from "@/api";
+import { Ago, Tile } from "@/components";
+import { useVendorName } from "@/features/keys";
+import { formatBytes, formatDuration, formatNumber, formatPercent, NOTHING } from "@/lib/format";
+import { botStatsQuery } from "./queries";
+
+export function OverviewTab({ bot }: { bot: Bot }) {
+  const { t } = useTranslation();
+  const vendorName = useVendorName();
+  const running = bot.status.state === "running";
+  const stats = useQuery({ ...botStatsQuery(bot.hostname), enabled: running }).data;
+  const now = running ? stats : undefined;
+  const { features } = bot;
+  const abilities = (["commands", "tts", "sandbox"] as const).filter((name) => features[name]);
+  return (
+    <Stack gap="md">
+      <SimpleGrid cols={{ base: 2, sm: 4 }} spacing="sm">
+        <Tile label={t("stats.cpu")} value={formatPercent(now?.cpu_percent)} />
+        <Tile label={t("stats.memory")} value={formatBytes(now?.memory_bytes)} />
+        <Tile label={t("stats.processes")} value={formatNumber(now?.processes)} />
+        <Tile label={t("stats.uptime")} value={formatDuration(now?.uptime_seconds)} />
+      </SimpleGrid>
+      <SimpleGrid cols={{ base: 1, md: 2 }} spacing="md">
+        <Panel title={t("overview.providers")}>
+          {bot.providers.map((provider) => (
+            <Fact key={provider.vendor} label={vendorName(provider.vendor)}>
+              {provider.models.map((model) => (
+                <Text key={model} size="sm" className="mono">
+                  {model}
+                  {model === provider.primary_model &&
+                    provider.models.length > 1 &&
+                    ` (${t("overview.primary")})`}
+                </Text>
+              ))}
+              <Text size="xs" c="dimmed">
+                {provider.key_id ? t("overview.pinnedKey") : t("bots.pool")}
+              </Text>
+            </Fact>
+          ))}
+        </Panel>
+        <Panel title={t("overview.about")}>
+          <Fact label={t("overview.health")}>{t(`bots.health.${bot.status.health}`)}</Fact>
+          <Fact label={t("overview.observed")}>
+            <Ago at={bot.status.observed_at} />
+          </Fact>
+          <Fact label={t("overview.runtime")}>
+            {bot.runtime}
+            {bot.port !== null && ` · ${t("overview.port", { port: bot.port })}`}
+          </Fact>
+          <Fact label={t("overview.features")}>
+            {abilities.map((name) => t(`features.${name}`)).join(", ") || NOTHING}
+          </Fact>
+          <Fact label={t("features.sessionScope")}>{t(`features.scope.${features.session_scope}`)}</Fact>
+          <Fact label={t("bots.tags")}>{bot.tags.join(", ") || NOTHING}</Fact>
+          <Fact label={t("bots.created")}>
+            <Ago at={bot.created_at} />
+          </Fact>
+        </Panel>
+      </SimpleGrid>
+      <Panel title={`${t("overview.persona")}: ${bot.persona.name}`}>
+        {bot.persona.soul_markdown ? (
+          <Code block tabIndex={0} style={{ whiteSpace: "pre-wrap", maxHeight: 320 }}>
+            {bot.persona.soul_markdown}
+          </Code>
+        ) : (
+          <Text size="sm" c="dimmed">
+            {t("overview.noSoul")}
+          </Text>
+        )}
+      </Panel>
+    </Stack>
+  );
+}
+
+function Panel({ title, children }: { title: string; children: ReactNode }) {
+  return (
+    <Stack component="section" className="panel" p="md" gap="sm">
+      <Title order={2} fz="sm">
+        {title}
+      </Title>
+      {children}
+    </Stack>
+  );
+}
+
+function Fact({ label, children }: { label: string; children: ReactNode }) {
+  return (
+    <Group align="flex-start" gap="md" wrap="nowrap">
+      <Text size="sm" c="dimmed" w={120} style={{ flex: "none" }}>
+        {label}
+      </Text>
+      <Text size="sm" component="div" miw={0} style={{ overflowWrap: "anywhere" }}>
+        {children}
+      </Text>
+    </Group>
+  );
+}

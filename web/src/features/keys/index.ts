@@ -1,0 +1,4 @@
+export { KeyFormDialog } from "./KeyFormDialog";
+export { KeyListPage } from "./KeyListPage";
+export { keyModelsQuery, keysQuery, useAddSimulatedKey, vendorsQuery } from "./queries";
+export { useVendorName, vendorOptions } from "./vendors";

@@ -1,0 +1,85 @@
+import { Group, SegmentedControl, Select, SimpleGrid, Stack, TextInput, Title } from "@mantine/core";
+import { useDebouncedValue } from "@mantine/hooks";
+import { useQuery } from "@tanstack/react-query";
+import { useState } from "react";
+import { useTranslation } from "react-i18next";
+import { LoadingRows, PageHeader, QueryView, Tile } from "@/components";
+import { vendorOptions, vendorsQuery } from "@/features/keys";
+import { formatCompact, formatNumber, formatPercent } from "@/lib/format";
+import { Breakdown } from "./Breakdown";
+import { usageSummaryQuery } from "./queries";
+import { UsageTable } from "./UsageTable";
+
+const DAYS = ["1", "7", "30"];
+
+export function UsagePage() {
+  const { t } = useTranslation();
+  const [days, setDays] = useState("7");
+  const [hostname, setHostname] = useState("");
+  const [vendor, setVendor] = useState<string | null>(null);
+  const [host] = useDebouncedValue(hostname.trim(), 300);
+  const summary = useQuery(usageSummaryQuery(Number(days)));
+  const vendors = useQuery(vendorsQuery);
+  return (
+    <>
+      <PageHeader
+        title={t("nav.usage")}
+        description={t("usage.about")}
+        actions={
+          <SegmentedControl
+            value={days}
+            onChange={setDays}
+            data={DAYS.map((value) => ({ value, label: t("usage.days", { count: Number(value) }) }))}
+            aria-label={t("usage.period")}
+          />
+        }
+      />
+      <QueryView query={summary} loading={<LoadingRows rows={1} height={80} />}>
+        {({ totals, by_vendor, by_bot }) => (
+          <Stack gap="sm">
+            <SimpleGrid cols={{ base: 2, sm: 4 }} spacing="sm">
+              <Tile label={t("usage.requests")} value={formatNumber(totals.requests)} />
+              <Tile
+                label={t("usage.errors")}
+                value={formatNumber(totals.errors)}
+                note={
+                  totals.requests > 0 ? formatPercent((100 * totals.errors) / totals.requests) : undefined
+                }
+              />
+              <Tile label={t("usage.inputTokens")} value={formatCompact(totals.input_tokens)} />
+              <Tile label={t("usage.outputTokens")} value={formatCompact(totals.output_tokens)} />
+            </SimpleGrid>
+            {totals.requests > 0 && (
+              <SimpleGrid cols={{ base: 1, sm: 2 }} spacing="sm">
+                <Breakdown title={t("usage.byBot")} totals={by_bot} />
+                <Breakdown title={t("usage.byVendor")} totals={by_vendor} vendors={vendors.data} />
+              </SimpleGrid>
+            )}
+          </Stack>
+        )}
+      </QueryView>
+      <Group justify="space-between" align="flex-end" mt="xl" mb="sm">
+        <Title order={2}>{t("usage.log")}</Title>
+        <Group gap="xs">
+          <TextInput
+            aria-label={t("usage.filterBot")}
+            placeholder={t("usage.filterBot")}
+            value={hostname}
+            onChange={(event) => setHostname(event.currentTarget.value)}
+          />
+          <Select
+            aria-label={t("usage.filterVendor")}
+            placeholder={t("usage.filterVendor")}
+            data={vendorOptions(vendors.data ?? [])}
+            searchable
+            clearable
+            clearButtonProps={{ "aria-label": t("action.clear") }}
+            value={vendor}
+            onChange={setVendor}
+          />
+        </Group>
+      </Group>
+      <UsageTable hostname={host || undefined} vendor={vendor ?? undefined} showBot />
+    </>
+  );
+}

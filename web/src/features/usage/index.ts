@@ -1,0 +1,2 @@
+export { UsagePage } from "./UsagePage";
+export { UsageTable } from "./UsageTable";

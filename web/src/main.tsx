@@ -1,0 +1,17 @@
+import "@mantine/core/styles.css";
+import "@mantine/notifications/styles.css";
+import "./styles.css";
+import { createRoot } from "react-dom/client";
+import { App } from "./App";
+import { session } from "./api";
+import { preferColorScheme } from "./lib/colorScheme";
+import { startI18n } from "./lib/i18n";
+
+preferColorScheme();
+
+const root = document.getElementById("root");
+if (root === null) throw new Error("index.html has no #root");
+
+// A server that is down leaves nobody signed in; the sign-in page then says what is wrong.
+await Promise.all([startI18n(), session.refresh().catch(() => session.clear())]);
+createRoot(root).render(<App />);

@@ -1,0 +1,1 @@
+export { BotPage as default } from "@/features/bots";

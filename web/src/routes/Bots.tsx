@@ -1,0 +1,1 @@
+export { BotListPage as default } from "@/features/bots";

@@ -1,0 +1,1 @@
+export { NewBotPage as default } from "@/features/bots";

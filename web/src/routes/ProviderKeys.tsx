@@ -1,0 +1,1 @@
+export { KeyListPage as default } from "@/features/keys";

@@ -6,7 +6,6 @@ import asyncio
 import json
 import socket
 from typing import Any
-from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
@@ -20,22 +19,12 @@ from clawbot_manager.vendors.simulator import SIMULATED_BASE_URL
 from tests.fakes.ports import bot, key
 from tests.fakes.upstream import Canned
 from tests.proxy.conftest import SECRET, TOKEN, World
+from tests.proxy.wire import raw_request
 
 AUTH = {"authorization": f"Bearer {TOKEN}"}
 CHAT = "/api/v1/openai/chat/completions"
 ASK = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
 Client = aiohttp.ClientSession
-
-
-async def raw_request(world: World, head: str, body: bytes = b"") -> bytes:
-    """Send bytes as they are and read everything until the server closes."""
-    parts = urlsplit(world.url)
-    reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
-    writer.write(head.replace("\n", "\r\n").encode() + body)
-    answer = await reader.read()
-    writer.close()
-    await writer.wait_closed()
-    return answer
 
 
 class TestPassingThrough:
@@ -144,69 +133,6 @@ class TestPassingThrough:
         body = b'{ "model" : "m",\n "messages":[{"role":"user","content":"\\u4f60"}], "n": 1.0 }'
         await http.post(CHAT, data=body, headers={**AUTH, "content-type": "application/json"})
         assert world.upstream.seen[0].body == body
-
-
-class TestTheHostStays:
-    @pytest.mark.parametrize(
-        "path",
-        [
-            "/v1/openai//evil.example/x",
-            "/v1/openai/@evil.example/x",
-            "/v1/openai/x@evil.example:80/",
-            "/v1/openai/http://evil.example/",
-        ],
-    )
-    async def test_harmless(self, world: World, path: str) -> None:
-        world.add_key("openai")
-        answer = await raw_request(
-            world,
-            f"GET {path} HTTP/1.1\nhost: evil.example\nx-forwarded-host: evil.example\n"
-            f"x-forwarded-for: 1.2.3.4\nforwarded: host=evil.example\nconnection: close\n"
-            f"authorization: Bearer {TOKEN}\n\n",
-        )
-        assert answer.startswith(b"HTTP/1.1 200")
-        seen = world.upstream.seen[0]
-        assert seen.header("host") == urlsplit(world.upstream.url).netloc
-        assert not [name for name, _ in seen.headers if "forward" in name.lower()]
-
-    @pytest.mark.parametrize(
-        "path",
-        [
-            "/v1/openai/../../admin",
-            "/v1/openai/..%2f..%2fadmin",
-            "/v1/openai/%2e%2e/admin",
-            "/v1/openai/%252e%252e/admin",
-            "/v1/openai/a/./b",
-            "/v1/openai/a\\..\\b",
-            "/v1/openai/a%0d%0ahost:evil",
-        ],
-    )
-    async def test_refused(self, world: World, path: str) -> None:
-        world.add_key("openai")
-        answer = await raw_request(
-            world, f"GET {path} HTTP/1.1\nhost: h\nconnection: close\nauthorization: Bearer {TOKEN}\n\n"
-        )
-        assert answer.startswith((b"HTTP/1.1 400", b"HTTP/1.1 404"))
-        assert not world.upstream.seen
-
-    async def test_absolute_form(self, world: World) -> None:
-        world.add_key("openai")
-        await raw_request(
-            world,
-            "GET http://evil.example/v1/openai/models HTTP/1.1\nhost: evil.example\nconnection: close\n"
-            f"authorization: Bearer {TOKEN}\n\n",
-        )
-        for seen in world.upstream.seen:
-            assert seen.header("host") == urlsplit(world.upstream.url).netloc
-
-    async def test_body_and_query_do_not_choose(self, world: World, http: Client) -> None:
-        world.add_key("openai")
-        evil = {"api_base": "http://evil.example", "base_url": "http://evil.example", "api_key": "x"}
-        answer = await http.post(
-            CHAT, json={**ASK, **evil}, params={"api_base": "http://evil.example"}, headers=AUTH
-        )
-        assert answer.status == 200
-        assert len(world.upstream.seen) == 1
 
 
 class TestRefusals:

@@ -5,7 +5,7 @@ import { createRoot } from "react-dom/client";
 import { App } from "./App";
 import { session } from "./api";
 import { preferColorScheme } from "./lib/colorScheme";
-import { startI18n } from "./lib/i18n";
+import { hasChosenLocale, setLocale, startI18n } from "./lib/i18n";
 
 preferColorScheme();
 
@@ -14,4 +14,5 @@ if (root === null) throw new Error("index.html has no #root");
 
 // A server that is down leaves nobody signed in; the sign-in page then says what is wrong.
 await Promise.all([startI18n(), session.refresh().catch(() => session.clear())]);
+if (session.state.user && !hasChosenLocale()) await setLocale(session.state.user.locale, { remember: false });
 createRoot(root).render(<App />);

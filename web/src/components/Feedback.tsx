@@ -45,15 +45,22 @@ export function ErrorAlert({
   );
 }
 
-type EmptyProps = { icon: ReactNode; title: string; children?: ReactNode; action?: ReactNode };
+type EmptyProps = {
+  icon: ReactNode;
+  title: string;
+  children?: ReactNode;
+  action?: ReactNode;
+  /** It is all that the page has, so that its title is the page's. */
+  wholePage?: boolean;
+};
 
-export function EmptyState({ icon, title, children, action }: EmptyProps) {
+export function EmptyState({ icon, title, children, action, wholePage = false }: EmptyProps) {
   return (
     <Stack className="panel" align="center" gap="sm" p="xl" py={48} ta="center">
       <ThemeIcon size={48} radius="xl" variant="light" aria-hidden="true">
         {icon}
       </ThemeIcon>
-      <Title order={2} fz="md">
+      <Title order={wholePage ? 1 : 2} fz="md">
         {title}
       </Title>
       {children && (

@@ -13,8 +13,22 @@ const tide: MantineColorsTuple = [
   "#084844",
 ];
 
+/** Mantine's dark greys with a little of the brand's blue-green, so that fields and surfaces go together. */
+const dark: MantineColorsTuple = [
+  "#d3dadd",
+  "#b3bdc2",
+  "#8d999f",
+  "#66737a",
+  "#3c474d",
+  "#2f383d",
+  "#242b30",
+  "#1b2124",
+  "#14181b",
+  "#101416",
+];
+
 export const theme = createTheme({
-  colors: { tide },
+  colors: { tide, dark },
   primaryColor: "tide",
   primaryShade: { light: 7, dark: 7 },
   defaultRadius: "md",
@@ -57,9 +71,15 @@ export const cssVariablesResolver: CSSVariablesResolver = () => ({
     "--mantine-color-error": "#ff8787",
     "--mantine-color-red-filled": "#c4262e",
     "--mantine-color-red-filled-hover": "#a61e25",
-    "--cbm-surface": "#1a1e21",
+    "--mantine-color-orange-light": "#3a2a17",
+    "--mantine-color-orange-light-color": "#ffc078",
+    "--mantine-color-red-light": "#3b2023",
+    "--mantine-color-red-light-color": "#ffa8a8",
+    "--mantine-color-green-light": "#1a3023",
+    "--mantine-color-green-light-color": "#8ce99a",
+    "--cbm-surface": "#1b2124",
     "--cbm-border": "#2e3439",
-    "--cbm-sunken": "#15181b",
+    "--cbm-sunken": "#15191c",
     "--cbm-violet": "#b197fc",
   },
 });

@@ -8,7 +8,7 @@ export function NotFound() {
   const { t } = useTranslation();
   return (
     <Container size="sm" py={64}>
-      <EmptyState icon={<IconMapOff />} title={t("notFound.title")}>
+      <EmptyState wholePage icon={<IconMapOff />} title={t("notFound.title")}>
         <Anchor component={Link} to="/bots">
           {t("notFound.home")}
         </Anchor>

@@ -29,7 +29,7 @@ export function SignInPage() {
         system.data?.sign_up_open && (
           <>
             {t("auth.noAccount")}{" "}
-            <Anchor component={Link} to="/sign-up">
+            <Anchor component={Link} to="/sign-up" underline="always">
               {t("auth.signUp")}
             </Anchor>
           </>

@@ -58,7 +58,7 @@ export function SignUpPage() {
         !system.data?.needs_setup && (
           <>
             {t("auth.haveAccount")}{" "}
-            <Anchor component={Link} to="/sign-in">
+            <Anchor component={Link} to="/sign-in" underline="always">
               {t("auth.signIn")}
             </Anchor>
           </>

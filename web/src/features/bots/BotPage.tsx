@@ -46,7 +46,7 @@ export function BotPage() {
         {t("nav.bots")}
       </Anchor>
       {gone ? (
-        <EmptyState icon={<IconRobotOff />} title={t("bots.gone", { hostname })} />
+        <EmptyState wholePage icon={<IconRobotOff />} title={t("bots.gone", { hostname })} />
       ) : (
         <QueryView query={query}>{(bot) => <BotView bot={bot} />}</QueryView>
       )}

@@ -45,7 +45,7 @@ export function ChatTab({ bot }: { bot: Bot }) {
           <Text size="sm" fw={600}>
             {bot.persona.name}
           </Text>
-          <Text size="xs" c="dimmed" className="mono">
+          <Text size="xs" c="dimmed" className="mono" visibleFrom="xs">
             {bot.primary_model}
           </Text>
           {bot.is_simulated && <SimulatedBadge />}
@@ -56,6 +56,7 @@ export function ChatTab({ bot }: { bot: Bot }) {
           color="gray"
           leftSection={<IconRefresh size={14} aria-hidden="true" />}
           disabled={messages.length === 0}
+          style={{ flex: "none" }}
           onClick={() => store.reset()}
         >
           {t("chat.new")}

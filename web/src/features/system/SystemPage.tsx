@@ -107,7 +107,7 @@ function Panel({ title, children }: { title: string; children: ReactNode }) {
 function Fact({ label, children }: { label: string; children: ReactNode }) {
   return (
     <Group gap="md" wrap="nowrap">
-      <Text size="sm" c="dimmed" w={150}>
+      <Text size="sm" c="dimmed" w={150} style={{ flex: "none" }}>
         {label}
       </Text>
       <Text size="sm" component="div">

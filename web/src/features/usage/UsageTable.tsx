@@ -26,7 +26,7 @@ export function UsageTable({ hostname, vendor, showBot = false }: Props) {
         ) : (
           <>
             <div className="panel">
-              <Table className="data-table" verticalSpacing={6} horizontalSpacing="sm">
+              <Table className="data-table" verticalSpacing={6} horizontalSpacing={8}>
                 <Table.Thead>
                   <Table.Tr>
                     <Table.Th w={1}>
@@ -89,11 +89,11 @@ function UsageRow({ row, showBot }: { row: Usage; showBot: boolean }) {
           </ActionIcon>
         </Table.Td>
         <Table.Td>
-          <Text size="sm" style={{ whiteSpace: "nowrap" }}>
+          <Text size="sm">
             <Ago at={row.at} />
           </Text>
           {showBot && (
-            <Text size="xs" c="dimmed" className="mono">
+            <Text size="xs" c="dimmed" className="mono" style={{ overflowWrap: "anywhere" }}>
               {row.hostname}
             </Text>
           )}

@@ -1,0 +1,53 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import en from "./en.json";
+import zh from "./zh-CN.json";
+
+const ROOT = join(import.meta.dirname, "../..");
+const PLURAL = /_(zero|one|two|few|many|other)$/;
+
+function flatten(tree: object, prefix = ""): Map<string, string> {
+  return new Map(
+    Object.entries(tree).flatMap(([key, value]): [string, string][] =>
+      typeof value === "string" ? [[prefix + key, value]] : [...flatten(value, `${prefix}${key}.`)],
+    ),
+  );
+}
+
+function files(directory: string, name: RegExp): string[] {
+  return readdirSync(directory, { recursive: true, encoding: "utf8" })
+    .filter((path) => name.test(path))
+    .map((path) => readFileSync(join(directory, path), "utf8"));
+}
+
+const texts = { en: flatten(en), zh: flatten(zh) };
+const keysOf = (map: Map<string, string>) => new Set([...map.keys()].map((key) => key.replace(PLURAL, "")));
+const parameters = (text: string) => [...text.matchAll(/{{(\w+)}}/g)].map((match) => match[1]).sort();
+
+describe("the translations", () => {
+  it("have the same keys", () => {
+    expect([...keysOf(texts.zh)].sort()).toEqual([...keysOf(texts.en)].sort());
+  });
+
+  it("use the same parameters", () => {
+    for (const [key, text] of texts.zh) {
+      const same = texts.en.get(key) ?? "";
+      expect([key, parameters(text)]).toEqual([key, parameters(same)]);
+    }
+  });
+
+  it("have every key that the sources ask for", () => {
+    const sources = files(join(ROOT, "src"), /(?<!\.test)\.tsx?$/).join("\n");
+    const asked = new Set([...sources.matchAll(/\bt\(\s*"([^"]+)"/g)].map((match) => match[1] ?? ""));
+    expect(asked.size).toBeGreaterThan(150);
+    expect([...asked].filter((key) => !keysOf(texts.en).has(key))).toEqual([]);
+  });
+
+  it("translate every problem code of the server", () => {
+    const python = files(join(ROOT, "../src/clawbot_manager"), /^(control|kit).*errors\.py$/).join("\n");
+    const codes = new Set([...python.matchAll(/^ +code = "(\w+)"/gm)].map((match) => match[1] ?? ""));
+    expect(codes.size).toBeGreaterThan(10);
+    expect([...codes].filter((code) => !texts.en.has(`problem.${code}`))).toEqual([]);
+  });
+});

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import random
 import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -171,6 +172,15 @@ def text_of(events: list[Any]) -> str:
     return "".join(choice["delta"].get("content", "") for choice in choices)
 
 
+def free_port() -> int:
+    """Below the range that outgoing connections take theirs from: nobody gets it between here and the bot."""
+    while True:
+        port = random.randint(15_000, 30_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+
+
 async def spawn(folder: Path, environment: dict[str, str]) -> asyncio.subprocess.Process:
     command = [sys.executable, "-I", builtin_bot.__file__, "--bot-id", "b-1", "--instance", "tests"]
     with (folder / "bot.log").open("ab") as log:
@@ -179,9 +189,7 @@ async def spawn(folder: Path, environment: dict[str, str]) -> asyncio.subprocess
 
 @contextlib.asynccontextmanager
 async def bot_process(folder: Path, proxy_url: str, **more: str) -> AsyncIterator[BotProcess]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
+    port = free_port()
     for name in ("workspace", "state"):
         (folder / name).mkdir(exist_ok=True)
     environment = {

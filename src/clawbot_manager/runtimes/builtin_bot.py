@@ -769,8 +769,10 @@ def take_lock(state_dir: Path) -> int | None:
 def serve(settings: Settings, bot_id: str) -> int:
     """Serve until asked to end; then let running answers end, unless asked again or they take too long."""
     signals, wake = os.pipe()
+    os.set_blocking(wake, False)
+    signal.set_wakeup_fd(wake)  # written whichever thread the signal hits: a handler alone would not wake us
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: os.write(wake, b"."))
+        signal.signal(number, lambda *_: None)
     bot = Bot(settings)
     try:
         server = Server((settings.bind, settings.port), bot)

@@ -21,6 +21,7 @@ _children: dict[int, subprocess.Popen[bytes]] = {}
 _exit_codes: dict[int, int] = {}
 _KEPT_EXIT_CODES = 1024
 EXEC_SECONDS = 2.0
+EXIT_SECONDS = 1.0
 
 
 def spawn(
@@ -86,7 +87,14 @@ def reap() -> None:
 
 
 def exit_code(pid: int) -> int | None:
-    """How our child ended (negative: by that signal); None when it runs, was not ours, or was long ago."""
+    """How our child ended (negative: by that signal); None when it runs, was not ours, or was long ago.
+
+    Asked when its command line is gone: the kernel drops that a moment before the process can be waited for.
+    """
+    if (child := _children.get(pid)) is not None:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(timeout=EXIT_SECONDS)
+    reap()
     return _exit_codes.get(pid)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from dataclasses import replace
 from importlib.metadata import EntryPoint, EntryPoints
 from pathlib import Path
@@ -19,45 +18,56 @@ from clawbot_manager.runtimes.process import ProcessRuntime
 from clawbot_manager.runtimes.registry import RuntimeOptions, UnknownRuntimeError, build_runtime
 from tests.contracts.runtime_contract import make_spec
 from tests.contracts.waiting import eventually
+from tests.runtimes.bot_world import free_port
 from tests.runtimes.test_process_runtime import ProcessHarness
 from tests.services import docker
 
 
-def options(folder: Path, docker_url: str | None = None) -> RuntimeOptions:
-    return RuntimeOptions(root=folder / "bots", instance_label=f"test-{uuid4()}", docker_url=docker_url)
+def options(
+    folder: Path, docker_url: str | None = None, *, image: str = "", ready: bool = True
+) -> RuntimeOptions:
+    return RuntimeOptions(
+        root=folder / "bots",
+        instance_label=f"test-{uuid4()}",
+        docker_url=docker_url,
+        image=image,
+        containers_ready=ready,
+    )
 
 
 @pytest.mark.parametrize(
     ("kind", "made"), [("docker", DockerRuntime), ("process", ProcessRuntime), ("fake", FakeRuntime)]
 )
 async def test_by_name(tmp_path: Path, kind: str, made: type) -> None:
-    runtime = await build_runtime(kind, options(tmp_path))
+    runtime = build_runtime(kind, options(tmp_path))
     assert isinstance(runtime, made)
     assert runtime.name == kind
 
 
 async def test_auto_without_an_engine_is_process(tmp_path: Path) -> None:
-    runtime = await build_runtime("auto", options(tmp_path, f"unix://{tmp_path / 'none.sock'}"))
+    runtime = build_runtime("auto", options(tmp_path, f"unix://{tmp_path / 'none.sock'}"))
     assert runtime.name == "process"
 
 
-async def test_auto_with_an_engine_is_docker(tmp_path: Path) -> None:
-    runtime = await build_runtime("auto", options(tmp_path, docker.engine().url))
-    try:
-        assert runtime.name == "docker"
-    finally:
-        await runtime.close()
+async def test_auto_is_docker_when_the_engine_can_run_bots(tmp_path: Path) -> None:
+    engine = docker.engine()
+    chosen = [
+        build_runtime("auto", options(tmp_path, engine.url, image=engine.image)),
+        build_runtime("auto", options(tmp_path, engine.url, image=engine.image, ready=False)),
+        build_runtime("auto", options(tmp_path, engine.url, image="clawbot-manager/none:1")),
+    ]
+    assert [runtime.name for runtime in chosen] == ["docker", "process", "process"]
 
 
 async def test_an_unknown_name_lists_the_known(tmp_path: Path) -> None:
     with pytest.raises(UnknownRuntimeError, match="auto, docker, fake, process"):
-        await build_runtime("podman", options(tmp_path))
+        build_runtime("podman", options(tmp_path))
 
 
 async def test_another_package_brings_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     point = EntryPoint("podman", f"{__name__}:make_podman", registry.ENTRY_POINTS)
     monkeypatch.setattr(registry, "entry_points", lambda group: EntryPoints([point]).select(group=group))
-    assert isinstance(await build_runtime("podman", options(tmp_path)), FakeRuntime)
+    assert isinstance(build_runtime("podman", options(tmp_path)), FakeRuntime)
 
 
 def make_podman(_options: RuntimeOptions) -> FakeRuntime:
@@ -66,10 +76,8 @@ def make_podman(_options: RuntimeOptions) -> FakeRuntime:
 
 async def test_the_process_runtime_runs_the_built_in_bot(tmp_path: Path) -> None:
     chosen = options(tmp_path)
-    runtime = await build_runtime("process", chosen)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        spec = replace(make_spec(ProcessHarness(tmp_path)), port=int(probe.getsockname()[1]))
+    runtime = build_runtime("process", chosen)
+    spec = replace(make_spec(ProcessHarness(tmp_path)), port=free_port())
     await runtime.create(spec)
     instance = await runtime.start(spec.bot_id)
     try:

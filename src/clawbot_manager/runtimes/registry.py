@@ -4,15 +4,16 @@ A package offers one under the entry point group `clawbot_manager.runtimes`: a c
 `RuntimeOptions` and returns a `Runtime`.
 """
 
-import contextlib
+import http.client
+import socket
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
 
-from clawbot_manager.runtimes.base import InstanceFailedError, Runtime, RuntimeUnavailableError
-from clawbot_manager.runtimes.docker import DockerRuntime
+from clawbot_manager.runtimes.base import Runtime
+from clawbot_manager.runtimes.docker import DEFAULT_URL, DockerRuntime
 from clawbot_manager.runtimes.fake import FakeRuntime
 from clawbot_manager.runtimes.process import ProcessRuntime
 
@@ -29,13 +30,16 @@ class RuntimeOptions:
     """What a runtime may need; each takes what concerns it.
 
     `root` is a directory of this node for the runtime's own files. `instance_label` marks everything that
-    belongs to this installation. `docker_url` None means the engine's usual socket.
+    belongs to this installation. `docker_url` None means the engine's usual socket. `containers_ready` says
+    that containers could reach the proxy: without it `auto` does not choose them.
     """
 
     root: Path
     instance_label: str
     docker_url: str | None = None
     docker_network: str = "clawbot-manager"
+    image: str = ""
+    containers_ready: bool = False
     python: str = sys.executable
 
 
@@ -57,14 +61,14 @@ def _fake(_options: RuntimeOptions) -> Runtime:
 BUILT_IN: Mapping[str, Factory] = {"docker": _docker, "process": _process, "fake": _fake}
 
 
-async def build_runtime(kind: str, options: RuntimeOptions) -> Runtime:
-    """The runtime of this name; `auto` is docker when its engine answers, else process.
+def build_runtime(kind: str, options: RuntimeOptions) -> Runtime:
+    """The runtime of this name; `auto` is docker when its engine can run bots now, else process.
 
     Nothing but `auto` touches the runtime: whether it can be used is `probe`'s to tell.
     Raises `UnknownRuntimeError`.
     """
     if kind == AUTO:
-        return await _choose(options)
+        kind = "docker" if options.containers_ready and _engine_has_image(options) else "process"
     if kind in BUILT_IN:
         return BUILT_IN[kind](options)
     offered = {point.name: point for point in entry_points(group=ENTRY_POINTS)}
@@ -75,10 +79,28 @@ async def build_runtime(kind: str, options: RuntimeOptions) -> Runtime:
     return factory(options)
 
 
-async def _choose(options: RuntimeOptions) -> Runtime:
-    docker = _docker(options)
-    with contextlib.suppress(RuntimeUnavailableError, InstanceFailedError):
-        await docker.probe()
-        return docker
-    await docker.close()
-    return _process(options)
+class _UnixConnection(http.client.HTTPConnection):
+    """HTTP over a Unix socket, for one question before there is an event loop."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__("localhost", timeout=2)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
+
+
+def _engine_has_image(options: RuntimeOptions) -> bool:
+    url = options.docker_url or DEFAULT_URL
+    if not url.startswith("unix://"):
+        return False
+    connection = _UnixConnection(url.removeprefix("unix://"))
+    try:
+        connection.request("GET", f"/images/{options.image}/json")
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()

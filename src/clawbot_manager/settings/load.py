@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any, get_origin
 
 from pydantic import BaseModel, ValidationError
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 from clawbot_manager.settings.models import Settings, normalise_database_url
 
@@ -45,6 +47,9 @@ def load_settings(environ: Mapping[str, str] | None = None, **overrides: Any) ->
         field = _field_at(path)
         if field is None:
             problems.append(f"{name}: there is no such setting. See docs/settings.md for the list.")
+            continue
+        if path in names and _parse(raw, field) != _at(values, path):
+            problems.append(f"{name}: {names[path]} says otherwise and means the same. Set one of them.")
             continue
         names[path] = name
         _put(values, path, _parse(raw, field))
@@ -109,6 +114,12 @@ def _put(values: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
     values[path[-1]] = value
 
 
+def _at(values: dict[str, Any], path: tuple[str, ...]) -> Any:
+    for part in path:
+        values = values[part]
+    return values
+
+
 def _merge(values: dict[str, Any], overrides: Mapping[str, Any]) -> None:
     for key, value in overrides.items():
         if isinstance(value, Mapping):
@@ -123,8 +134,16 @@ def _check_database(settings: Settings) -> list[str]:
         ("DATABASE_URL", settings.database.url),
         ("READ_DATABASE_URL", settings.database.read_url),
     ):
-        if url is not None and not normalise_database_url(url).startswith(
-            tuple(s + "://" for s in _DATABASE_SCHEMES)
-        ):
+        if url is not None and not _is_database_url(normalise_database_url(url)):
             problems.append(f"{name}: use sqlite:///path or postgresql://user:password@host/database.")
     return problems
+
+
+def _is_database_url(url: str) -> bool:
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):  # the messages of both would show the password
+        return False
+    if parsed.drivername not in _DATABASE_SCHEMES or not parsed.database:
+        return False
+    return parsed.database != ":memory:"  # nothing of it would be there in the next connection or run

@@ -1,13 +1,15 @@
 """The settings themselves. Every name is `CLAWBOT_<GROUP>__<NAME>`, but for the well-known ones in `load`."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints
+
+HttpUrlText = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/?#@\\]+(/[^\s?#]*)?$")]
 
 
 class _Group(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
 class ServerSettings(_Group):
@@ -15,10 +17,12 @@ class ServerSettings(_Group):
 
     host: str = "127.0.0.1"
     port: int = Field(default=7100, ge=1, le=65535)
-    public_url: str | None = Field(
+    public_url: HttpUrlText | None = Field(
         default=None, description="How people reach it; from host and port when unset"
     )
-    max_body_bytes: int = Field(default=1024 * 1024, description="Largest body of a control-plane request")
+    max_body_bytes: int = Field(
+        default=1024 * 1024, ge=1024, description="Largest body of a control-plane request"
+    )
     trusted_hosts: list[str] = Field(
         default_factory=list,
         description="Host names answered besides localhost and the public URL's; [] = any",
@@ -28,8 +32,9 @@ class ServerSettings(_Group):
 class DatabaseSettings(_Group):
     """SQLite in the data directory unless `DATABASE_URL` says otherwise."""
 
-    url: str | None = None
-    read_url: str | None = None
+    # not in a repr: a URL of a database holds its password
+    url: str | None = Field(default=None, repr=False)
+    read_url: str | None = Field(default=None, repr=False)
     pool_size: int = Field(default=10, ge=1, le=200)
 
 
@@ -38,7 +43,7 @@ class SecuritySettings(_Group):
 
     master_key: SecretStr | None = Field(
         default=None,
-        description="BOT_MASTER_KEY: `1:<base64 of 32 bytes>`, comma-separated versions, newest last",
+        description="BOT_MASTER_KEY: `1:<base64 of 32 bytes>`, comma-separated versions; the highest seals",
     )
     session_secret: SecretStr | None = None
     token_secret: SecretStr | None = None
@@ -51,7 +56,9 @@ class SecuritySettings(_Group):
 class ProxySettings(_Group):
     """The data plane."""
 
-    url_for_bots: str | None = Field(default=None, description="Base URL of the proxy as the bots reach it")
+    url_for_bots: HttpUrlText | None = Field(
+        default=None, description="Base URL of the proxy as the bots reach it"
+    )
     connect_timeout_seconds: float = Field(default=10, gt=0)
     read_timeout_seconds: float = Field(default=300, gt=0)
     max_json_body_bytes: int = Field(default=32 * 1024 * 1024, ge=1024)

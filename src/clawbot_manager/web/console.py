@@ -22,11 +22,11 @@ class Console:
         await self._answer(scope)(scope, receive, send)
 
     def _answer(self, scope: Scope) -> Response:
-        if scope["method"] not in {"GET", "HEAD"}:
+        if scope.get("method") not in {"GET", "HEAD"}:
             return PlainTextResponse("Method not allowed\n", 405, headers={"allow": "GET, HEAD"})
-        asked = (self._directory / scope["path"].lstrip("/")).resolve()
-        if asked.is_relative_to(self._directory) and asked.is_file():
-            kept = scope["path"].startswith("/assets/")
+        asked = self._file(scope["path"])
+        if asked is not None:
+            kept = asked.is_relative_to(self._directory / "assets")
             return FileResponse(asked, headers={"cache-control": _FOR_EVER if kept else "no-cache"})
         if scope["path"].startswith("/assets/"):
             return PlainTextResponse("Not found\n", 404)
@@ -34,3 +34,11 @@ class Console:
         if not page.is_file():
             return PlainTextResponse(_NOT_BUILT, 503)
         return FileResponse(page, headers={"cache-control": "no-cache"})
+
+    def _file(self, path: str) -> Path | None:
+        """The file at this address, links and dots followed, unless that leads out of the directory."""
+        try:
+            asked = (self._directory / path.lstrip("/")).resolve()
+            return asked if asked.is_relative_to(self._directory) and asked.is_file() else None
+        except (OSError, ValueError, RuntimeError):  # too long, a NUL in it, links in a circle
+            return None

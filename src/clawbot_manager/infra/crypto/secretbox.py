@@ -5,13 +5,14 @@ A random 96-bit nonce per encryption (NIST SP 800-38D section 8.2.2 bounds it to
 """
 
 import base64
-import binascii
 import os
 from collections.abc import Mapping
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+_SCHEME = "v1"
+_KEY_BYTES = 32
 _NONCE_BYTES = 12
 
 
@@ -23,6 +24,8 @@ class SecretBox:
     """Seals and opens secrets. `master_keys` maps versions to 32 bytes; the highest version seals."""
 
     def __init__(self, master_keys: Mapping[int, bytes]) -> None:
+        if not master_keys or any(len(key) != _KEY_BYTES for key in master_keys.values()):
+            raise ValueError(f"a secret box needs master keys of {_KEY_BYTES} bytes")
         self._ciphers = {version: AESGCM(key) for version, key in master_keys.items()}
         self._current = max(self._ciphers)
 
@@ -32,7 +35,7 @@ class SecretBox:
     def seal(self, secret: str, *, context: str) -> str:
         """The secret encrypted; `context` (table, column, row id, owner) must be given again to open it."""
         nonce = os.urandom(_NONCE_BYTES)
-        header = f"v1.{self._current}"
+        header = f"{_SCHEME}.{self._current}"
         sealed = self._ciphers[self._current].encrypt(nonce, secret.encode(), _bound(header, context))
         return f"{header}.{_encode(nonce)}.{_encode(sealed)}"
 
@@ -49,14 +52,14 @@ class SecretBox:
                 _decode(nonce), _decode(ciphertext), _bound(f"{scheme}.{version}", context)
             )
             return clear.decode()
-        except (ValueError, KeyError, InvalidTag, binascii.Error) as error:
+        except (ValueError, KeyError, InvalidTag) as error:
             raise SecretBoxError(
                 "a stored secret cannot be opened with this installation's master key"
             ) from error
 
     def is_current(self, sealed: str) -> bool:
         """Whether the secret was sealed by the newest master key."""
-        return sealed.startswith(f"v1.{self._current}.")
+        return sealed.startswith(f"{_SCHEME}.{self._current}.")
 
 
 def _bound(header: str, context: str) -> bytes:
@@ -68,4 +71,7 @@ def _encode(data: bytes) -> str:
 
 
 def _decode(text: str) -> bytes:
-    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    data = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    if _encode(data) != text:  # the decoder skips foreign characters and spare bits: one value, one spelling
+        raise ValueError("not canonical base64url")
+    return data

@@ -10,7 +10,10 @@ class TokenHasher:
     """Makes tokens and their HMAC-SHA-256 under the installation's token secret."""
 
     def __init__(self, token_secret: str) -> None:
-        self._key = hashlib.sha256(b"clawbot-manager token hash|" + token_secret.encode()).digest()
+        # a key for each use, so that no token, whoever made it up, hashes to a mark or a derived token
+        self._key = _subkey("token hash", token_secret)
+        self._mark_key = _subkey("fingerprint", token_secret)
+        self._derive_key = _subkey("derive", token_secret)
 
     def new_token(self, prefix: str) -> str:
         """A fresh token, `<prefix>_<43 characters>`."""
@@ -22,16 +25,24 @@ class TokenHasher:
 
     def fingerprint(self, secret: str, *, owner: UUID) -> str:
         """A short mark, equal for equal secrets of one owner, that does not lead back to the secret."""
-        return hmac.digest(self._key, b"fingerprint|" + owner.bytes + secret.encode(), "sha256").hex()[:16]
+        return hmac.digest(self._mark_key, owner.bytes + secret.encode(), "sha256").hex()[:16]
 
     def derive(self, purpose: str) -> str:
         """A token that can be made again from the installation's secret (the one-time sign-up link)."""
-        return hmac.digest(self._key, f"derive|{purpose}".encode(), "sha256").hex()[:40]
+        return hmac.digest(self._derive_key, purpose.encode(), "sha256").hex()[:40]
 
 
 def hint_of(secret: str) -> str:
-    """A masked form to recognise a secret by: at most a short prefix and the last four characters."""
-    if len(secret) < 16:
+    """A masked form to recognise a secret by: the last four characters, and the prefix up to its first dash.
+
+    Never more than a third of the secret: a short one loses its prefix first, then everything.
+    """
+    tail = secret[-4:]
+    if len(tail) * 4 > len(secret):
         return "…"
-    head = secret[: min(secret.find("-", 0, 8) + 1, 8)] if "-" in secret[:8] else ""
-    return f"{head}…{secret[-4:]}"
+    head = secret[: secret.find("-", 0, 8) + 1]
+    return f"{head}…{tail}" if (len(head) + len(tail)) * 3 <= len(secret) else f"…{tail}"
+
+
+def _subkey(use: str, token_secret: str) -> bytes:
+    return hashlib.sha256(f"clawbot-manager {use}|{token_secret}".encode()).digest()

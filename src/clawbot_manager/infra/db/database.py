@@ -1,11 +1,13 @@
 """Engines and transactions. One request or job is one transaction; events leave only with its commit."""
 
+import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import event, make_url, text
+from sqlalchemy import URL, event, make_url, text
 from sqlalchemy.ext.asyncio import (
     AsyncConnection,
     AsyncEngine,
@@ -15,8 +17,6 @@ from sqlalchemy.ext.asyncio import (
 )
 
 from clawbot_manager.infra.events.bus import EventBus
-
-_READ_ONLY = "clawbot_read_only"
 
 
 class Transaction(AsyncSession):
@@ -34,10 +34,13 @@ class Database:
         self.url = url
         self._bus = bus
         self._engine = _engine(url, pool_size)
-        self._read_engine = _engine(read_url, pool_size) if read_url else self._engine
+        if read_url or (self.dialect == "sqlite" and _is_file(make_url(url))):
+            self._read_engine = _engine(read_url or url, pool_size, read_only=True)
+        else:
+            self._read_engine = self._engine
         self._write = async_sessionmaker(self._engine, class_=Transaction, expire_on_commit=False)
         self._read = async_sessionmaker(
-            self._read_engine.execution_options(**{_READ_ONLY: True}),
+            self._read_engine.execution_options(postgresql_readonly=True),
             class_=Transaction,
             expire_on_commit=False,
         )
@@ -58,7 +61,7 @@ class Database:
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Transaction]:
-        """A transaction that only reads; on SQLite it never waits for a writer."""
+        """A transaction that only reads (a write is refused); on SQLite it never waits for a writer."""
         async with self._read() as session, session.begin():
             yield session
 
@@ -67,6 +70,29 @@ class Database:
         """A bare connection in a transaction, for migrations and bulk inserts."""
         async with self._engine.begin() as connection:
             yield connection
+
+    @asynccontextmanager
+    async def schema_change(self) -> AsyncIterator[AsyncConnection]:
+        """A bare connection in a transaction that may rebuild tables.
+
+        SQLite can change most of a table only by a copy, and dropping the original would delete, by cascade,
+        every row that refers to it: foreign keys are off meanwhile, and checked before the commit.
+        """
+        if self.dialect != "sqlite":
+            async with self.connection() as connection:
+                yield connection
+            return
+        async with self._engine.connect() as connection:
+            raw: Any = (await connection.get_raw_connection()).driver_connection
+            await raw.execute("PRAGMA foreign_keys=OFF")  # without effect once a transaction is open
+            try:
+                async with connection.begin():
+                    yield connection
+                    broken = (await connection.exec_driver_sql("PRAGMA foreign_key_check")).all()
+                    if broken:
+                        raise RuntimeError(f"rows of {sorted({row[0] for row in broken})} refer to nothing")
+            finally:
+                await raw.execute("PRAGMA foreign_keys=ON")
 
     async def ping(self) -> None:
         """Return when the database answers; raises SQLAlchemy's own error when not."""
@@ -80,7 +106,7 @@ class Database:
             await self._read_engine.dispose()
 
 
-def _engine(url: str, pool_size: int) -> AsyncEngine:
+def _engine(url: str, pool_size: int, *, read_only: bool = False) -> AsyncEngine:
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
         return create_async_engine(
@@ -88,26 +114,41 @@ def _engine(url: str, pool_size: int) -> AsyncEngine:
             pool_size=pool_size,
             max_overflow=pool_size,
             pool_pre_ping=True,
+            hide_parameters=True,  # errors are logged; what was being stored must not be
             connect_args={"connect_timeout": 10},
         )
-    if parsed.database and parsed.database != ":memory:":
-        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_async_engine(url, connect_args={"timeout": 30})
-    event.listen(engine.sync_engine, "connect", _prepare_sqlite)
-    event.listen(engine.sync_engine, "begin", _begin_sqlite)
+    engine = create_async_engine(url, hide_parameters=True, connect_args={"timeout": 30})
+    if _is_file(parsed):
+        path = Path(parsed.database or "")
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        event.listen(engine.sync_engine, "do_connect", partial(_make_private_file, path))
+    event.listen(engine.sync_engine, "connect", partial(_prepare_sqlite, read_only=read_only))
+    event.listen(engine.sync_engine, "begin", partial(_begin_sqlite, read_only=read_only))
     return engine
 
 
-def _prepare_sqlite(connection: Any, _record: Any) -> None:
+def _is_file(url: URL) -> bool:
+    return bool(url.database) and url.database != ":memory:" and not str(url.database).startswith("file:")
+
+
+def _make_private_file(path: Path, *_arguments: Any) -> None:
+    # SQLite would make it readable for everybody; its -wal and -shm files get the mode of this one.
+    # O_EXCL: a database that exists must never be opened here. Closing any descriptor of it drops all POSIX
+    # locks that SQLite holds on it in this process (sqlite.org/howtocorrupt.html, section 2.2).
+    with suppress(OSError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+
+
+def _prepare_sqlite(connection: Any, _record: Any, *, read_only: bool) -> None:
     connection.isolation_level = None  # we send BEGIN ourselves, see _begin_sqlite
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=30000"):
+    pragmas = ["busy_timeout=30000", "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"]
+    for pragma in [*pragmas, "query_only=ON"] if read_only else pragmas:
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 
 
-def _begin_sqlite(connection: Any) -> None:
+def _begin_sqlite(connection: Any, *, read_only: bool) -> None:
     # A deferred transaction that reads first cannot become a writer once another one has committed
     # (SQLITE_BUSY_SNAPSHOT, no waiting): take the write lock at the start of every writing transaction.
-    read_only = connection.get_execution_options().get(_READ_ONLY, False)
     connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")

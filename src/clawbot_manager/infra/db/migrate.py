@@ -1,7 +1,6 @@
 """Brings a database to the newest schema with Alembic."""
 
 from pathlib import Path
-from typing import Any
 
 from alembic import command
 from alembic.config import Config
@@ -10,12 +9,20 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
 from clawbot_manager.infra.db.database import Database
+from clawbot_manager.kit.errors import UnavailableError
+
+
+class SchemaTooNewError(UnavailableError):
+    """The database has a revision that this version of the program does not know."""
+
+    code = "schema_too_new"
+    title = "The database is newer than the program"
 
 
 def alembic_config(location: Path) -> Config:
     """The configuration for the migrations in this directory; there is no ini file."""
     config = Config()
-    config.set_main_option("script_location", str(location))
+    config.set_main_option("script_location", str(location).replace("%", "%%"))
     return config
 
 
@@ -23,14 +30,21 @@ async def upgrade(database: Database, location: Path) -> list[str]:
     """Apply what is missing, in one transaction; the revisions applied, oldest first.
 
     Two processes that start at once are safe: SQLite locks at BEGIN IMMEDIATE, PostgreSQL by advisory lock.
+
+    Raises:
+        SchemaTooNewError: the database was upgraded by a newer version of the program.
     """
     config = alembic_config(location)
-    async with database.connection() as connection:
+    async with database.schema_change() as connection:
         return await connection.run_sync(_upgrade, config)
 
 
 async def pending(database: Database, location: Path) -> list[str]:
-    """The revisions that the database lacks, oldest first."""
+    """The revisions that the database lacks, oldest first.
+
+    Raises:
+        SchemaTooNewError: the database was upgraded by a newer version of the program.
+    """
     config = alembic_config(location)
     async with database.connection() as connection:
         return await connection.run_sync(_pending, config)
@@ -47,7 +61,13 @@ def _upgrade(connection: Connection, config: Config) -> list[str]:
 
 
 def _pending(connection: Connection, config: Config) -> list[str]:
-    script = ScriptDirectory.from_config(config)
+    known = list(ScriptDirectory.from_config(config).walk_revisions())  # newest first
     current = MigrationContext.configure(connection).get_current_revision()
-    missing: list[Any] = list(script.iterate_revisions("head", current or "base"))
-    return [revision.revision for revision in reversed(missing) if revision.revision != current]
+    names = [script.revision for script in known]
+    if current is None:
+        return names[::-1]
+    if current not in names:
+        raise SchemaTooNewError(
+            f"The database is at revision {current}, which this version does not know. Run a newer version."
+        )
+    return names[: names.index(current)][::-1]

@@ -27,7 +27,7 @@ class EventBus:
 
     async def publish(self, event: object) -> None:
         """Deliver to all handlers and wait for them."""
-        for handler in self._handlers[type(event)]:
+        for handler in tuple(self._handlers.get(type(event), ())):
             try:
                 await handler(event)
             except Exception:  # noqa: BLE001 - the rim: a listener's fault is not the caller's

@@ -1,42 +1,16 @@
 """Structured logs to standard error, with the trace id of the request, and with secrets masked."""
 
 import logging
-import re
 import sys
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Sequence
 from contextvars import ContextVar
 from typing import Any, Literal
 
 import structlog
 
+from clawbot_manager.infra.telemetry.redaction import EventDict, Redactor
+
 trace_id_var: ContextVar[str | None] = ContextVar("trace_id", default=None)
-
-_SECRET_NAMES = re.compile(r"(?i)(authorization|api[-_]?key|secret|password|token|cookie)$")
-_MASK = "[redacted]"
-
-EventDict = MutableMapping[str, Any]
-
-
-class _Redactor:
-    def __init__(self, patterns: Sequence[str]) -> None:
-        self._pattern = (
-            re.compile("|".join(f"(?:{_without_flags(p)})" for p in patterns)) if patterns else None
-        )
-
-    def __call__(self, _logger: Any, _method: str, event: EventDict) -> EventDict:
-        for key, value in event.items():
-            event[key] = _MASK if _SECRET_NAMES.search(key) and value else self._clean(value)
-        return event
-
-    def _clean(self, value: Any) -> Any:
-        if self._pattern is not None and isinstance(value, str):
-            return self._pattern.sub(_MASK, value)
-        return value
-
-
-def _without_flags(pattern: str) -> str:
-    # a global flag is legal only at the very start; scope it to its own alternative instead
-    return f"(?i:{pattern[4:]})" if pattern.startswith("(?i)") else pattern
 
 
 def _add_trace_id(_logger: Any, _method: str, event: EventDict) -> EventDict:
@@ -53,7 +27,6 @@ def configure_logs(
     `redact` are regular expressions of secrets that must never be written, whatever field they are in.
     """
     console = output == "console" or (output == "auto" and sys.stderr.isatty())
-    redactor = _Redactor(redact)
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         _add_trace_id,
@@ -62,11 +35,16 @@ def configure_logs(
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),
     ]
-    render: list[Any] = (
-        [redactor, structlog.dev.ConsoleRenderer()]
+    # Tracebacks become text before the redactor sees them, without the values of local variables.
+    render: list[Any] = [
+        structlog.processors.format_exc_info,
+        Redactor(redact),
+        structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
         if console
-        else [structlog.processors.format_exc_info, redactor, structlog.processors.JSONRenderer()]
-    )
+        else structlog.processors.JSONRenderer(),
+    ]
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),

@@ -27,8 +27,14 @@ const dark: MantineColorsTuple = [
   "#101416",
 ];
 
+const SURFACE = { background: "var(--cbm-surface)" };
+
 export const theme = createTheme({
   colors: { tide, dark },
+  components: {
+    Notification: { styles: { description: { color: "var(--mantine-color-dimmed)" } } },
+    Modal: { styles: { content: SURFACE, header: SURFACE } },
+  },
   primaryColor: "tide",
   primaryShade: { light: 7, dark: 7 },
   defaultRadius: "md",

@@ -1,11 +1,10 @@
 import { ActionIcon, Button, Group, Text } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
-import { notifications } from "@mantine/notifications";
 import { IconPlayerPlay, IconPlayerStop, IconTrash } from "@tabler/icons-react";
 import { useTranslation } from "react-i18next";
 import type { BotSummary } from "@/api";
 import { Confirm } from "@/components";
-import { errorText } from "@/lib/errors";
+import { notifyError } from "@/lib/notify";
 import { useBotCommand } from "./queries";
 import { canStart, canStop } from "./state";
 
@@ -23,7 +22,7 @@ export function BotActions({ bot, compact = false }: { bot: BotSummary; compact?
     try {
       await command.mutateAsync(what);
     } catch (error) {
-      notifications.show({ color: "red", title: bot.name, message: errorText(error) });
+      notifyError(error, bot.name);
     }
   }
 

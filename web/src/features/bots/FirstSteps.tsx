@@ -1,6 +1,5 @@
 import { Button, Group, Stack, Text, ThemeIcon, Title } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
-import { notifications } from "@mantine/notifications";
 import { IconCheck, IconFlask, IconKey, IconPlus } from "@tabler/icons-react";
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
@@ -8,7 +7,7 @@ import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { systemQuery } from "@/api";
 import { KeyFormDialog, keysQuery, useAddSimulatedKey } from "@/features/keys";
-import { errorText } from "@/lib/errors";
+import { notifyError } from "@/lib/notify";
 
 /** What a newcomer sees instead of an empty list: the two steps to a bot that answers. */
 export function FirstSteps() {
@@ -24,7 +23,7 @@ export function FirstSteps() {
     try {
       await simulated.addFor(system.data);
     } catch (error) {
-      notifications.show({ color: "red", message: errorText(error) });
+      notifyError(error);
     }
   }
 

@@ -1,8 +1,8 @@
-import { Button, Group, Select, SimpleGrid, Stack, TagsInput } from "@mantine/core";
+import { Button, Group, Select, SimpleGrid, Stack, TagsInput, Text } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { IconDownload, IconKey, IconPlus, IconTrash } from "@tabler/icons-react";
 import { useInfiniteQuery, useQuery, useQueryClient } from "@tanstack/react-query";
-import { useState } from "react";
+import { useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { ProviderKey, Vendor } from "@/api";
 import { ErrorAlert, SimulatedBadge } from "@/components";
@@ -17,6 +17,16 @@ export function ProviderFields() {
   const allKeys = keys.data?.pages.flatMap((page) => page.items) ?? [];
   const [adding, { open, close }] = useDisclosure();
   const { providers } = form.values;
+
+  // Who has keys of one vendor only means that one.
+  const vendorsWithKeys = [...new Set(allKeys.map((key) => key.vendor))];
+  const only = vendorsWithKeys.length === 1 ? vendorsWithKeys[0] : undefined;
+  const untouched = providers.length === 1 && providers[0]?.vendor === "" && !form.isDirty("providers");
+  // biome-ignore lint/correctness/useExhaustiveDependencies: once, when the keys are known
+  useEffect(() => {
+    if (only && untouched) form.replaceListItem("providers", 0, { ...NO_PROVIDER, vendor: only });
+  }, [only]);
+
   return (
     <Stack gap="lg">
       {vendors.error && <ErrorAlert error={vendors.error} onRetry={() => vendors.refetch()} />}
@@ -132,15 +142,20 @@ function ProviderRow({ index, vendors, keys, ownKeys }: RowProps) {
           disabled={keys.length === 0}
           loading={loading}
           onClick={async () => {
-            const models = await load();
-            // One model only leaves nothing to choose.
-            if (models.length === 1 && provider.models.length === 0) setModels(models);
+            const [first] = await load();
+            // Any model of the simulated provider is as good as another.
+            if (first && keys.some((key) => key.is_simulated) && provider.models.length === 0)
+              setModels([first]);
           }}
         >
           {t("bots.loadModels")}
         </Button>
       </Group>
-      {loaded && <span role="status">{t("bots.modelsLoaded", { count: loaded.length })}</span>}
+      {loaded && (
+        <Text size="xs" c="dimmed" role="status">
+          {t("bots.modelsLoaded", { count: loaded.length })}
+        </Text>
+      )}
       {error !== null && <ErrorAlert error={error} title={t("bots.modelsNotLoaded")} />}
       <Group justify="space-between" align="flex-end">
         <Select

@@ -1,12 +1,11 @@
 import { Button, Stack, Table } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
-import { notifications } from "@mantine/notifications";
 import { IconFlask, IconKey, IconPlus } from "@tabler/icons-react";
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
 import { systemQuery } from "@/api";
 import { EmptyState, LoadMore, PageHeader, QueryView } from "@/components";
-import { errorText } from "@/lib/errors";
+import { notify, notifyError } from "@/lib/notify";
 import { KeyFormDialog } from "./KeyFormDialog";
 import { KeyRow } from "./KeyRow";
 import { keysQuery, useAddSimulatedKey } from "./queries";
@@ -24,9 +23,9 @@ export function KeyListPage() {
     if (!system.data) return;
     try {
       await simulated.addFor(system.data);
-      notifications.show({ message: t("keys.simulatedAdded") });
+      notify({ message: t("keys.simulatedAdded") });
     } catch (error) {
-      notifications.show({ color: "red", message: errorText(error) });
+      notifyError(error);
     }
   }
 

@@ -1,12 +1,11 @@
 import { ActionIcon, Anchor, Group, List, Menu, Stack, Table, Text } from "@mantine/core";
-import { notifications } from "@mantine/notifications";
 import { IconDots, IconEdit, IconPower, IconShieldCheck, IconTrash } from "@tabler/icons-react";
 import { Link } from "@tanstack/react-router";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { ProviderKey } from "@/api";
 import { Ago, Confirm, Pill, SimulatedBadge, type Tone } from "@/components";
-import { errorText } from "@/lib/errors";
+import { notify, notifyError } from "@/lib/notify";
 import { KeyFormDialog } from "./KeyFormDialog";
 import { useChangeKey, useDeleteKey, useVerifyKey } from "./queries";
 import { useVendorName } from "./vendors";
@@ -31,13 +30,13 @@ export function KeyRow({ item }: { item: ProviderKey }) {
   async function check() {
     try {
       const answer = await verify.mutateAsync();
-      notifications.show({
+      notify({
         color: RESULT_COLORS[answer.result],
         title: `${item.label}: ${t(`keys.check.${answer.result}`)}`,
         message: answer.detail,
       });
     } catch (error) {
-      notifications.show({ color: "red", title: item.label, message: errorText(error) });
+      notifyError(error, item.label);
     }
   }
 
@@ -45,7 +44,7 @@ export function KeyRow({ item }: { item: ProviderKey }) {
     try {
       await change.mutateAsync({ enabled: !item.enabled });
     } catch (error) {
-      notifications.show({ color: "red", title: item.label, message: errorText(error) });
+      notifyError(error, item.label);
     }
   }
 

@@ -257,6 +257,8 @@ def _runtime(settings: Settings, hasher: TokenHasher) -> Runtime:
         root=(settings.data_dir / "runtime").resolve(),
         instance_label=hasher.derive("installation")[:12],
         docker_url=settings.runtime.docker_url,
+        image=settings.runtime.image,
+        containers_ready=settings.proxy.url_for_bots is not None,
     )
     try:
         return build_runtime(settings.runtime.kind, options)

@@ -7,6 +7,7 @@ pass that has not happened yet.
 
 import asyncio
 from collections.abc import Callable
+from contextvars import Context
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -100,7 +101,8 @@ class Reconciler:
 
     def _later(self, delay: float, call: Callable[[], None]) -> None:
         if delay < self._sweep_seconds:  # else the next sweep comes first
-            asyncio.get_running_loop().call_later(delay, call)
+            # in a context of its own: a later pass does not belong to the request that woke the first
+            asyncio.get_running_loop().call_later(delay, call, context=Context())
 
     async def _pass(self, bot_id: UUID) -> float | None:
         """One pass; seconds until the next is due, 0 for at once, None when the bot is gone."""

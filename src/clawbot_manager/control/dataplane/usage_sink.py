@@ -37,6 +37,16 @@ class UsageSinkService:
 
     def record(self, record: UsageRecord) -> None:
         """See `proxy.ports.UsageSink`."""
+        _log.info(
+            "proxy.request",
+            trace_id=record.trace_id,
+            hostname=record.hostname,
+            vendor=record.vendor,
+            status=record.status,
+            error_code=record.error_code,
+            attempts=len(record.attempts),
+            ms=round(record.duration_ms, 1),
+        )
         if len(self._queue) >= self._queue_size:
             self.dropped += 1
             if self.dropped in {1, 10, 100} or self.dropped % 1000 == 0:

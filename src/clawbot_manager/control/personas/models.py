@@ -23,3 +23,4 @@ class PersonaTemplate(Base):
     tagline: Mapped[str] = mapped_column(String(500))
     soul_markdown: Mapped[str] = mapped_column(Text)
     is_system: Mapped[bool]
+    position: Mapped[int]

@@ -17,9 +17,15 @@ class PersonaService:
         rows = await tx.scalars(select(PersonaTemplate).where(PersonaTemplate.is_system.is_(True)))
         stored = {(row.slug, row.locale): row for row in rows}
         touched = 0
-        for template in load_templates():
+        for position, template in enumerate(load_templates()):
             row = stored.get((template.slug, template.locale))
-            values = {name: getattr(template, name) for name in ("name", "emoji", "tagline", "soul_markdown")}
+            values: dict[str, str | int] = {
+                "name": template.name,
+                "emoji": template.emoji,
+                "tagline": template.tagline,
+                "soul_markdown": template.soul_markdown,
+                "position": position,
+            }
             if row is None:
                 tx.add(PersonaTemplate(slug=template.slug, locale=template.locale, is_system=True, **values))
                 touched += 1
@@ -30,8 +36,8 @@ class PersonaService:
         return touched
 
     async def list(self, tx: Transaction, locale: str | None) -> list[PersonaTemplate]:
-        """The templates, of one language or of all, by name."""
-        query = select(PersonaTemplate).order_by(PersonaTemplate.locale, PersonaTemplate.slug)
+        """The templates, of one language or of all, the most useful first."""
+        query = select(PersonaTemplate).order_by(PersonaTemplate.position, PersonaTemplate.id)
         if locale is not None:
             query = query.where(PersonaTemplate.locale == locale)
         return [*await tx.scalars(query)]

@@ -1,5 +1,7 @@
 """The rim of the control plane: trace id, body limit, security headers. Plain ASGI, no per-request tasks."""
 
+from time import perf_counter
+
 import orjson
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
@@ -44,8 +46,13 @@ class ControlRim:
             trace_id_var.reset(token)
 
     async def _serve(self, scope: Scope, headers: Headers, receive: Receive, send: Send) -> None:
+        status = 0
+        started = perf_counter()
+
         async def guarded_send(message: Message) -> None:
+            nonlocal status
             if message["type"] == "http.response.start":
+                status = message["status"]
                 out = MutableHeaders(scope=message)
                 out["x-clawbot-trace-id"] = trace_id_var.get() or ""
                 for name, value in _SECURITY_HEADERS.items():
@@ -68,11 +75,21 @@ class ControlRim:
         if declared.isdigit() and int(declared) > self._max_body:
             error = self._too_large()
             body = orjson.dumps(problem_body(error.status, error.code, error.title, error.detail))
-            start = [(b"content-type", b"application/problem+json"), (b"connection", b"close")]
+            start = [(b"content-type", b"application/problem+json")]
             await guarded_send({"type": "http.response.start", "status": error.status, "headers": start})
             await guarded_send({"type": "http.response.body", "body": body})
             return
-        await self._app(scope, guarded_receive, guarded_send)
+        try:
+            await self._app(scope, guarded_receive, guarded_send)
+        finally:
+            _log_request(scope, status, perf_counter() - started)
 
     def _too_large(self) -> PayloadTooLargeError:
         return PayloadTooLargeError(f"The body is larger than {self._max_body} bytes. Send less.")
+
+
+def _log_request(scope: Scope, status: int, seconds: float) -> None:
+    # reading goes on all the time while a console is open: it is news only when it fails
+    quiet = scope["method"] in {"GET", "HEAD"} and status < 400
+    log = _log.debug if quiet else _log.info
+    log("request", method=scope["method"], path=scope["path"], status=status, ms=round(seconds * 1000, 1))

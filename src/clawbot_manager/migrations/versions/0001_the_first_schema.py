@@ -67,6 +67,7 @@ def upgrade() -> None:
         sa.Column("tagline", sa.String(length=500), nullable=False),
         sa.Column("soul_markdown", sa.Text(), nullable=False),
         sa.Column("is_system", sa.Boolean(), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_persona_templates")),
         sa.UniqueConstraint("slug", "locale", name=op.f("uq_persona_templates_slug_locale")),
     )

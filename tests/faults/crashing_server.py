@@ -13,6 +13,7 @@ import argparse
 import os
 import signal
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,7 @@ def main() -> None:
         runtime={"kind": "process", "reconcile_seconds": 1},
     )
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
-    app.up(settings, lambda line: sys.stdout.write(line + "\n"))
+    app.up(settings, partial(print, file=sys.stdout))
 
 
 if __name__ == "__main__":

@@ -53,7 +53,7 @@ async def sign_in(given: SignInIn, request: Request, response: Response, account
     return _answer(request, response, accounts, await accounts.sign_in(given, _device(request)))
 
 
-@router.post("/refresh", responses=problems(401))
+@router.post("/refresh", responses=problems(401, 422))
 async def refresh(
     request: Request, response: Response, accounts: Accounts, token: RefreshCookie = None
 ) -> SessionOut:
@@ -63,7 +63,7 @@ async def refresh(
     return _answer(request, response, accounts, await accounts.refresh(token))
 
 
-@router.post("/sign-out", status_code=204)
+@router.post("/sign-out", status_code=204, responses=problems(422))
 async def sign_out(response: Response, accounts: Accounts, token: RefreshCookie = None) -> None:
     """End the session of the cookie."""
     if token is not None:

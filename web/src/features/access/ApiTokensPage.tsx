@@ -44,7 +44,7 @@ export function ApiTokensPage() {
             </EmptyState>
           ) : (
             <div className="panel">
-              <Table className="data-table" verticalSpacing="xs" horizontalSpacing="md">
+              <Table className="data-table" verticalSpacing="xs" horizontalSpacing="sm">
                 <Table.Thead>
                   <Table.Tr>
                     <Table.Th>{t("tokens.name")}</Table.Th>
@@ -52,7 +52,9 @@ export function ApiTokensPage() {
                     <Table.Th visibleFrom="md">{t("tokens.created")}</Table.Th>
                     <Table.Th visibleFrom="sm">{t("tokens.lastUsed")}</Table.Th>
                     <Table.Th visibleFrom="xs">{t("tokens.expires")}</Table.Th>
-                    <Table.Th w={1}>{t("table.actions")}</Table.Th>
+                    <Table.Th w={1}>
+                      <span className="visually-hidden">{t("table.actions")}</span>
+                    </Table.Th>
                   </Table.Tr>
                 </Table.Thead>
                 <Table.Tbody>

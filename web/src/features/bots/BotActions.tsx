@@ -8,17 +8,23 @@ import { notifyError } from "@/lib/notify";
 import { useBotCommand } from "./queries";
 import { canStart, canStop } from "./state";
 
-/** Start or stop, whichever makes sense; and, where there is room, delete. */
+type Verb = "start" | "stop";
+const VERBS: readonly Verb[] = ["start", "stop"];
+
+function VerbIcon({ verb, size }: { verb: Verb; size: number }) {
+  const Icon = verb === "start" ? IconPlayerPlay : IconPlayerStop;
+  return <Icon size={size} aria-hidden="true" />;
+}
+
+/** Start or stop, whichever makes sense (both for a bot that keeps failing); and, where there is room, delete. */
 export function BotActions({ bot, compact = false }: { bot: BotSummary; compact?: boolean }) {
   const { t } = useTranslation();
   const command = useBotCommand(bot.hostname);
   const [deleting, { open, close }] = useDisclosure();
   if (bot.status.desired === "deleted") return null;
-  const verb =
-    canStop(bot.status) && bot.status.state !== "error" ? "stop" : canStart(bot.status) ? "start" : null;
-  const Icon = verb === "stop" ? IconPlayerStop : IconPlayerPlay;
+  const verbs = VERBS.filter((name) => (name === "start" ? canStart : canStop)(bot.status));
 
-  async function run(what: "start" | "stop") {
+  async function run(what: Verb) {
     try {
       await command.mutateAsync(what);
     } catch (error) {
@@ -27,7 +33,8 @@ export function BotActions({ bot, compact = false }: { bot: BotSummary; compact?
   }
 
   if (compact) {
-    if (verb === null) return null;
+    const [verb] = verbs;
+    if (verb === undefined) return null;
     const label = t(`bots.${verb}Named`, { name: bot.name });
     return (
       <ActionIcon
@@ -38,23 +45,24 @@ export function BotActions({ bot, compact = false }: { bot: BotSummary; compact?
         loading={command.isPending}
         onClick={() => run(verb)}
       >
-        <Icon size={18} />
+        <VerbIcon verb={verb} size={18} />
       </ActionIcon>
     );
   }
 
   return (
     <Group gap="xs">
-      {verb && (
+      {verbs.map((name) => (
         <Button
-          variant={verb === "start" ? "filled" : "default"}
-          leftSection={<Icon size={16} aria-hidden="true" />}
-          loading={command.isPending}
-          onClick={() => run(verb)}
+          key={name}
+          variant={name === "start" ? "filled" : "default"}
+          leftSection={<VerbIcon verb={name} size={16} />}
+          loading={command.isPending && command.variables === name}
+          onClick={() => run(name)}
         >
-          {t(`bots.${verb}`)}
+          {t(`bots.${name}`)}
         </Button>
-      )}
+      ))}
       <Button
         variant="default"
         c="var(--mantine-color-error)"

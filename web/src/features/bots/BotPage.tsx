@@ -106,7 +106,7 @@ function BotView({ bot }: { bot: Bot }) {
       >
         <Tabs.List mb="md" style={{ flexWrap: "nowrap", overflowX: "auto", overflowY: "hidden" }}>
           {TABS.map((name) => (
-            <Tabs.Tab key={name} value={name}>
+            <Tabs.Tab key={name} value={name} px="clamp(0.5rem, 2.6vw, 1rem)">
               {t(`bots.tabs.${name}`)}
             </Tabs.Tab>
           ))}

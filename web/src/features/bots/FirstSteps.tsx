@@ -85,6 +85,7 @@ function Step(props: { number: number; done: boolean; title: string; children: R
         radius="xl"
         size={32}
         variant={props.done ? "filled" : "light"}
+        role={props.done ? "img" : undefined}
         aria-label={props.done ? t("firstSteps.done") : undefined}
       >
         {props.done ? (

@@ -10,7 +10,7 @@ export function IsolationWarning({ warning }: { warning: string | null | undefin
   return (
     <Alert color="orange" icon={<IconShieldOff size={20} aria-hidden="true" />} mb="md" px="sm" py={10}>
       <Text size="sm" c="var(--mantine-color-text)">
-        <strong>{t("isolation.title")}.</strong> {currentLocale() === "en" ? warning : t("isolation.text")}
+        <strong>{t("isolation.title")}</strong> {currentLocale() === "en" ? warning : t("isolation.text")}
       </Text>
     </Alert>
   );

@@ -4,6 +4,7 @@ import { type ReactNode, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { ErrorAlert, PageHeader } from "@/components";
 import { formErrors } from "@/lib/errors";
+import { focusFirstError } from "@/lib/focusError";
 import { isHostname, suggestHostname } from "@/lib/hostname";
 import { BotFormProvider, fieldPaths, INITIAL, toBotIn, useBotForm } from "./botForm";
 import { FeatureFields } from "./FeatureFields";
@@ -41,7 +42,9 @@ export function NewBotPage() {
       const bot = await create.mutateAsync(toBotIn(values));
       await navigate({ to: "/bots/$hostname", params: { hostname: bot.hostname } });
     } catch (error) {
-      form.setErrors(formErrors(error, fieldPaths(values)).byField);
+      const { byField } = formErrors(error, fieldPaths(values));
+      form.setErrors(byField);
+      focusFirstError(form, byField);
     }
   }
 
@@ -52,7 +55,7 @@ export function NewBotPage() {
     <>
       <PageHeader title={t("bots.create")} description={t("bots.createAbout")} />
       <BotFormProvider form={form}>
-        <form onSubmit={form.onSubmit(submit)} noValidate>
+        <form onSubmit={form.onSubmit(submit, (errors) => focusFirstError(form, errors))} noValidate>
           <Stack gap="md" maw={860}>
             <Section title={t("bots.section.persona")} help={t("bots.section.personaHelp")}>
               <PersonaFields onTemplate={(name) => !form.values.name.trim() && rename(name)} />

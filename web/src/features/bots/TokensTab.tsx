@@ -33,14 +33,16 @@ export function TokensTab({ bot }: { bot: Bot }) {
             </Text>
           ) : (
             <div className="panel">
-              <Table className="data-table" verticalSpacing="xs" horizontalSpacing="md">
+              <Table className="data-table" verticalSpacing="xs" horizontalSpacing="sm">
                 <Table.Thead>
                   <Table.Tr>
                     <Table.Th>{t("tokens.name")}</Table.Th>
                     <Table.Th>{t("tokens.hint")}</Table.Th>
                     <Table.Th visibleFrom="sm">{t("tokens.created")}</Table.Th>
                     <Table.Th visibleFrom="sm">{t("tokens.expires")}</Table.Th>
-                    <Table.Th w={1}>{t("table.actions")}</Table.Th>
+                    <Table.Th w={1}>
+                      <span className="visually-hidden">{t("table.actions")}</span>
+                    </Table.Th>
                   </Table.Tr>
                 </Table.Thead>
                 <Table.Tbody>

@@ -14,6 +14,7 @@ import { useTranslation } from "react-i18next";
 import type { ProviderKey, Vendor } from "@/api";
 import { ErrorAlert } from "@/components";
 import { formErrors } from "@/lib/errors";
+import { focusFirstError } from "@/lib/focusError";
 import { type KeyValues, keyToCreate, keyToPatch, valuesOf } from "./formValues";
 import { useAddKey, useChangeKey } from "./queries";
 import { vendorOptions } from "./vendors";
@@ -65,12 +66,14 @@ export function KeyForm({ vendors, edited, vendor, onCancel, onSaved }: Props) {
         : await add.mutateAsync(keyToCreate(values));
       onSaved(saved);
     } catch (error) {
-      form.setErrors(formErrors(error, FIELDS).byField);
+      const { byField } = formErrors(error, FIELDS);
+      form.setErrors(byField);
+      focusFirstError(form, byField);
     }
   }
 
   return (
-    <form onSubmit={form.onSubmit(submit)} noValidate>
+    <form onSubmit={form.onSubmit(submit, (errors) => focusFirstError(form, errors))} noValidate>
       <Stack>
         {failure && <ErrorAlert error={failure} title={t("error.notSaved")} />}
         <SimpleGrid cols={{ base: 1, xs: 2 }}>

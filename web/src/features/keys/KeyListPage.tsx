@@ -63,7 +63,7 @@ export function KeyListPage() {
           ) : (
             <Stack gap={0}>
               <div className="panel">
-                <Table className="data-table" verticalSpacing="sm" horizontalSpacing="md">
+                <Table className="data-table" verticalSpacing="sm" horizontalSpacing="sm">
                   <Table.Thead>
                     <Table.Tr>
                       <Table.Th>{t("keys.key")}</Table.Th>
@@ -71,7 +71,9 @@ export function KeyListPage() {
                       <Table.Th visibleFrom="md">{t("keys.tag")}</Table.Th>
                       <Table.Th visibleFrom="sm">{t("keys.usedBy")}</Table.Th>
                       <Table.Th visibleFrom="md">{t("keys.lastUsed")}</Table.Th>
-                      <Table.Th w={1}>{t("table.actions")}</Table.Th>
+                      <Table.Th w={1}>
+                        <span className="visually-hidden">{t("table.actions")}</span>
+                      </Table.Th>
                     </Table.Tr>
                   </Table.Thead>
                   <Table.Tbody>

@@ -21,6 +21,7 @@ from tests.contracts.waiting import eventually
 
 PROXY_TOKEN = "proxy-token-31aa07"
 GATEWAY_TOKEN = "gateway-token-9c2e44"
+PROGRAM = str(Path(builtin_bot.__file__).parent)
 Answer = Callable[[web.Request, Any], Awaitable[web.StreamResponse]]
 
 
@@ -182,7 +183,7 @@ def free_port() -> int:
 
 
 async def spawn(folder: Path, environment: dict[str, str]) -> asyncio.subprocess.Process:
-    command = [sys.executable, "-I", builtin_bot.__file__, "--bot-id", "b-1", "--instance", "tests"]
+    command = [sys.executable, "-I", "-S", PROGRAM, "--bot-id", "b-1", "--instance", "tests"]
     with (folder / "bot.log").open("ab") as log:
         return await asyncio.create_subprocess_exec(*command, env=environment, stdout=log, stderr=log)
 

@@ -66,7 +66,7 @@ class ProcessRuntime:
         self._root = root
         self._label = instance_label
         self._python = python
-        self._program = program or Path(builtin_bot.__file__)
+        self._program = program or Path(builtin_bot.__file__).parent
         self._max_log_bytes = max_log_bytes
         self._cpu_samples: dict[UUID, tuple[int, float, float]] = {}
 
@@ -146,7 +146,7 @@ class ProcessRuntime:
             "CLAWBOT_WORKSPACE": str(spec.workspace),
             "CLAWBOT_STATE_DIR": str(spec.state_dir),
         }
-        command = [self._python, "-I", str(self._program)]
+        command = [self._python, "-I", "-S", str(self._program)]  # -S: nothing of what is installed for us
         command += ["--bot-id", str(spec.bot_id), "--instance", self._label]
         # processes are counted per user, not per bot: RLIMIT_NPROC would hit the manager itself
         limits = {

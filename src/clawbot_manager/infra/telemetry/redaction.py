@@ -37,10 +37,10 @@ class Redactor:
         self._pattern = re.compile("|".join(f"(?:{_without_flags(p)})" for p in (*patterns, *_OWN_SHAPES)))
 
     def __call__(self, _logger: Any, _method: str, event: EventDict) -> EventDict:
-        clean = {self._text(key): self._value(key, value, 0) for key, value in event.items()}
-        for name, value in clean.items():
-            if isinstance(value, str) and name not in _MULTILINE:
-                clean[name] = value.replace("\n", "\\n")
+        clean: dict[str, Any] = {}
+        for key, given in event.items():
+            name, value = _one_line(self._text(key)), self._value(key, given, 0)
+            clean[name] = _one_line(value) if isinstance(value, str) and name not in _MULTILINE else value
         return clean
 
     def _value(self, name: object, value: Any, depth: int) -> Any:
@@ -50,11 +50,12 @@ class Redactor:
     def _clean(self, value: Any, depth: int) -> Any:
         if value is None or isinstance(value, bool | int | float):
             return value
-        if depth < _DEPTH:
-            if isinstance(value, Mapping):
-                return {self._text(key): self._value(key, one, depth + 1) for key, one in value.items()}
-            if isinstance(value, list | tuple | set | frozenset):
-                return self._items(list(value), depth)
+        if isinstance(value, Mapping | list | tuple | set | frozenset) and depth == _DEPTH:
+            return "…"
+        if isinstance(value, Mapping):
+            return {self._text(key): self._value(key, one, depth + 1) for key, one in value.items()}
+        if isinstance(value, list | tuple | set | frozenset):
+            return self._items(list(value), depth)
         return self._text(value)
 
     def _items(self, values: list[Any], depth: int) -> list[Any]:
@@ -76,6 +77,10 @@ def _as_text(value: object) -> str:
         return repr(value) if isinstance(value, BaseException) else str(value)
     except Exception:  # noqa: BLE001 - a log line must not fail for an object that cannot show itself
         return f"<{type(value).__name__}>"
+
+
+def _one_line(text: str) -> str:
+    return text.replace("\n", "\\n")
 
 
 def _without_flags(pattern: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import os
 import secrets
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -73,7 +74,7 @@ class TestEnsure:
         path = tmp_path / SECRETS_FILE
         path.write_text("theirs")
         if not hard_links:
-            monkeypatch.setattr(module.os, "link", _no_hard_links)
+            monkeypatch.setattr(os, "link", _no_hard_links)
         assert not module._write_once(path, "ours")
         assert path.read_text() == "theirs"
         assert list(tmp_path.iterdir()) == [path]
@@ -81,7 +82,7 @@ class TestEnsure:
     def test_a_file_system_without_hard_links_does(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(module.os, "link", _no_hard_links)
+        monkeypatch.setattr(os, "link", _no_hard_links)
         settings = embedded(tmp_path)
         assert ensure_secrets(settings)
         load_secrets(settings)
@@ -97,7 +98,7 @@ class TestEnsure:
         def full(_descriptor: int) -> None:
             raise OSError(28, "No space left on device")
 
-        monkeypatch.setattr(module.os, "fsync", full)
+        monkeypatch.setattr(os, "fsync", full)
         settings = embedded(tmp_path)
         with pytest.raises(OSError, match="No space"):
             ensure_secrets(settings)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from typing import Literal
 
 import pytest
 from argon2 import PasswordHasher
@@ -37,7 +38,7 @@ class CountingHasher(PasswordHasher):
         self._count()
         return super().hash(password, salt=salt)
 
-    def verify(self, hash: str | bytes, password: str | bytes) -> bool:  # noqa: A002 - argon2's own name
+    def verify(self, hash: str | bytes, password: str | bytes) -> Literal[True]:  # noqa: A002 - argon2's own name
         self._count()
         return super().verify(hash, password)
 

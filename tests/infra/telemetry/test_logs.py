@@ -7,6 +7,7 @@ import json
 import logging
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -60,6 +61,10 @@ class Mute:
         raise RuntimeError("no text")
 
 
+def _log_fields(fields: dict[str, Any], log: Any) -> None:
+    log.info("it.happened", **fields)
+
+
 NAMED = "planted-without-a-shape-of-its-own"
 
 
@@ -79,7 +84,7 @@ def test_what_a_field_is_called_masks_it_at_any_depth(logged: Logged, name: str)
         {"headers": [(name.encode(), NAMED.encode())]},
         {"deep": [{"list": ({name: [NAMED]},)}]},
     ):
-        line = logged(lambda log, value=value: log.info("it.happened", **value))
+        line = logged(partial(_log_fields, value))
         assert NAMED not in line
         assert MASK in line
 
@@ -183,7 +188,7 @@ def test_an_awkward_value_does_not_lose_the_line(logged: Logged) -> None:
     circle: list[Any] = []
     circle.append(circle)
     for value in (Mute(), circle, {1: {2: 3}}, "\ud800", float("nan"), b"\xff"):
-        assert "it.happened" in logged(lambda log, value=value: log.info("it.happened", value=value))
+        assert "it.happened" in logged(partial(_log_fields, {"value": value}))
 
 
 def test_a_caller_cannot_forge_lines_or_drive_the_terminal(logged: Logged) -> None:

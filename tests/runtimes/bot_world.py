@@ -182,8 +182,11 @@ def free_port() -> int:
             return port
 
 
-async def spawn(folder: Path, environment: dict[str, str]) -> asyncio.subprocess.Process:
-    command = [sys.executable, "-I", "-S", PROGRAM, "--bot-id", "b-1", "--instance", "tests"]
+MARKS = ("--bot-id", "b-1", "--instance", "tests")
+
+
+async def spawn(folder: Path, environment: dict[str, str], *arguments: str) -> asyncio.subprocess.Process:
+    command = [sys.executable, "-I", "-S", PROGRAM, *(arguments or MARKS)]
     with (folder / "bot.log").open("ab") as log:
         return await asyncio.create_subprocess_exec(*command, env=environment, stdout=log, stderr=log)
 

@@ -6,10 +6,12 @@ import asyncio
 import contextlib
 import io
 import signal
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from tests.contracts.waiting import eventually
@@ -376,3 +378,65 @@ async def test_traces_are_kept_and_nothing_private_is_written(tmp_path: Path) ->
         written = "".join(path.read_text(errors="replace") for path in tmp_path.rglob("*") if path.is_file())
         for secret in (PROXY_TOKEN, GATEWAY_TOKEN, "wrong-token-value", "my-private-question", "Hello"):
             assert secret not in written
+
+
+async def test_it_proves_that_it_is_the_bot_to_the_manager_only(tmp_path: Path) -> None:
+    async with world(tmp_path) as (bot, proxy):
+        for headers in ({}, {"authorization": "Bearer wrong"}, {"authorization": f"Basic {GATEWAY_TOKEN}"}):
+            async with bot.session.get(f"{bot.url}/v1/models", headers=headers) as response:
+                assert response.status == 401
+                assert (await response.json())["error"]["type"] == "unauthorized"
+        headers = {"authorization": f"Bearer {GATEWAY_TOKEN}"}
+        async with bot.session.get(f"{bot.url}/v1/models", headers=headers) as response:
+            assert response.status == 200
+            listed = await response.json()
+            assert listed["object"] == "list"
+            assert [(model["id"], model["object"]) for model in listed["data"]] == [
+                ("openclaw/default", "model")
+            ]
+        async with bot.session.get(f"{bot.url}/v1/other", headers=headers) as response:
+            assert response.status == 404
+        assert proxy.asked == []
+
+
+async def test_a_proxy_behind_tls_is_asked_over_tls(tmp_path: Path) -> None:
+    greeting = asyncio.get_running_loop().create_future()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        greeting.set_result(await reader.read(2))
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with server, bot_process(tmp_path, f"https://127.0.0.1:{port}/api/v1") as bot:
+        bot.configure(OPENAI)
+        status, body = await bot.chat()
+        assert (status, body["error"]["type"]) == (502, "upstream_unreachable")
+        assert await greeting == b"\x16\x03"  # a TLS handshake
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="sets the limits of another process")
+async def test_it_recovers_from_a_time_without_threads(tmp_path: Path) -> None:
+    async with world(tmp_path) as (bot, _):
+        process = psutil.Process(bot.process.pid)
+        soft, hard = process.rlimit(psutil.RLIMIT_AS)
+        process.rlimit(psutil.RLIMIT_AS, (process.memory_info().vms + (1 << 20), hard))
+        writers = []
+        for _ in range(80):
+            _, writer = await asyncio.open_connection("127.0.0.1", bot.port)
+            writers.append(writer)
+
+        async def refused() -> bool:
+            return bot.log.count("event=failed kind=RuntimeError") >= 64
+
+        await eventually(refused)
+        process.rlimit(psutil.RLIMIT_AS, (soft, hard))
+        for writer in writers:
+            writer.close()
+        await eventually(bot.healthy)
+
+
+async def test_called_wrongly_it_says_how(tmp_path: Path) -> None:
+    process = await spawn(tmp_path, {}, "--bot-id", "b-1")
+    assert await process.wait() == 64
+    assert "--instance" in (tmp_path / "bot.log").read_text()

@@ -118,6 +118,18 @@ async def test_the_container_is_hardened(harness: DockerHarness) -> None:
     assert labels["clawbot-manager.owner"] == str(spec.owner_id)
 
 
+async def test_the_bot_reads_a_private_workspace_and_writes_its_state_only(harness: DockerHarness) -> None:
+    spec = make_spec(harness)
+    spec.workspace.chmod(0o700)
+    (spec.workspace / "soul.md").write_text("You are a fox.")
+    inside = ("exec", (await started(harness.runtime(), spec)).instance_id, "/bin/busybox")
+    assert await harness.docker(*inside, "cat", "/workspace/soul.md") == "You are a fox."
+    await harness.docker(*inside, "touch", "/state/x")
+    for path in ("/workspace/x", "/workspace/soul.md", "/x"):
+        with pytest.raises(subprocess.CalledProcessError):
+            await harness.docker(*inside, "touch", path)
+
+
 async def test_the_bots_network_is_internal_and_keeps_them_apart(harness: DockerHarness) -> None:
     runtime = harness.runtime()
     gateway = await runtime.network_gateway()

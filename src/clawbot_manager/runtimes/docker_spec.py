@@ -90,8 +90,12 @@ def network_config(name: str) -> dict[str, Any]:
 
 
 def prepare_directories(spec: InstanceSpec, user: str) -> None:
-    """The state directory exists and belongs to who the bot is inside; only root can give it away."""
+    """The state directory exists, and both belong to who the bot is inside; only root can give them away.
+
+    The workspace, too, is private to its owner; from inside nobody writes to it, whoever that is.
+    """
     spec.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     if os.geteuid() == 0:
         uid, _, gid = user.partition(":")
-        os.chown(spec.state_dir, int(uid), int(gid or uid))
+        for directory in (spec.workspace, spec.state_dir):
+            os.chown(directory, int(uid), int(gid or uid))

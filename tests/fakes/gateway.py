@@ -12,5 +12,5 @@ class FakeGateway(GatewayClient):
         super().__init__()
         self.problem: str | None = None
 
-    async def ready(self, endpoint: str) -> str | None:
+    async def ready(self, endpoint: str, operator_token: str) -> str | None:
         return self.problem

@@ -14,6 +14,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from email.message import Message
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ def wait_for(condition: Callable[[], Any], *, seconds: float = 40, what: str) ->
 class Reply:
     status: int
     text: str
-    headers: Mapping[str, str]
+    headers: Message
 
     @property
     def json(self) -> Any:

@@ -7,7 +7,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from clawbot_manager.app.compose import Installation, compose, migrations_dir
 from clawbot_manager.control.diagnostics.schemas import CheckOut
 from clawbot_manager.control.diagnostics.service import DiagnosticsService
-from clawbot_manager.infra.db.migrate import pending
+from clawbot_manager.infra.db.migrate import SchemaTooNewError, pending
 from clawbot_manager.settings import Settings, SettingsError
 from clawbot_manager.settings.secrets import SECRETS_FILE, load_secrets
 from clawbot_manager.web.console import CONSOLE_DIR
@@ -47,6 +47,9 @@ async def _schema(installation: Installation) -> CheckOut:
         return CheckOut(
             name="schema", status="fail", detail=detail, hint="Start it, or correct DATABASE_URL."
         )
+    except SchemaTooNewError as error:
+        hint = "Install the version that wrote it, or restore a backup."
+        return CheckOut(name="schema", status="fail", detail=error.detail, hint=hint)
     if missing:
         detail = f"{len(missing)} migrations are missing"
         return CheckOut(name="schema", status="fail", detail=detail, hint="clawbot-manager db upgrade")

@@ -1,5 +1,6 @@
 """Runs an installation behind uvicorn: which path belongs to whom, start-up and shutdown in order."""
 
+import signal
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -21,7 +22,8 @@ from clawbot_manager.web.console import Console
 _log = structlog.get_logger(__name__)
 
 _DRAIN_SECONDS = 20
-_POLL_SECONDS = 1.0
+# How often tokens and keys are read again: a lone proxy hears no events, the whole program seldom misses one
+_POLL_SECONDS = {"proxy": 1.0, "all": 15.0}
 
 OnReady = Callable[[], Awaitable[None]]
 Role = Literal["all", "control", "proxy", "worker"]
@@ -64,6 +66,9 @@ def run_server(
         timeout_keep_alive=75,
         timeout_graceful_shutdown=_DRAIN_SECONDS,
     )
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # uvicorn raises the signal again once it has stopped; being asked to stop is not a failure
+        signal.signal(number, lambda *_: None)
     _Server(config, on_ready).run(sockets=[listener])
 
 
@@ -161,8 +166,8 @@ async def _lifespan(installation: Installation, role: Role) -> AsyncIterator[dic
     await installation.snapshots.refresh()
     async with installation.upstream:
         await installation.usage_sink.start()
-        if serves_proxy and role != "all":
-            installation.snapshots.follow(_POLL_SECONDS)
+        if serves_proxy:
+            installation.snapshots.follow(_POLL_SECONDS[role])
         if reconciles:
             await installation.reconciler.start()
         _log.info("server.started", role=role, runtime=installation.runtime.name)

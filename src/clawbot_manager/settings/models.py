@@ -8,6 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints
 HttpUrlText = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/?#@\\]+(/[^\s?#]*)?$")]
 
 
+SQLITE_FILE = "clawbot-manager.sqlite3"
+
+
 class _Group(BaseModel):
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
@@ -22,10 +25,6 @@ class ServerSettings(_Group):
     )
     max_body_bytes: int = Field(
         default=1024 * 1024, ge=1024, description="Largest body of a control-plane request"
-    )
-    trusted_hosts: list[str] = Field(
-        default_factory=list,
-        description="Host names answered besides localhost and the public URL's; [] = any",
     )
 
 
@@ -124,7 +123,7 @@ class Settings(_Group):
     def database_url(self) -> str:
         """The SQLAlchemy URL of the database, with the driver this program uses."""
         if self.database.url is None:
-            return f"sqlite+aiosqlite:///{(self.data_dir / 'clawbot-manager.sqlite3').resolve()}"
+            return f"sqlite+aiosqlite:///{(self.data_dir / SQLITE_FILE).resolve()}"
         return normalise_database_url(self.database.url)
 
     @property

@@ -12,7 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from clawbot_manager.settings.load import SettingsError
-from clawbot_manager.settings.models import Settings
+from clawbot_manager.settings.models import SQLITE_FILE, Settings
 
 SECRETS_FILE = "secrets.env"
 MIN_SECRET_LENGTH = 32
@@ -42,10 +42,17 @@ def ensure_secrets(settings: Settings) -> bool:
 
     Embedded mode only: in production secrets are given, never invented. A file that is there is never
     replaced, also when two processes start at once: what was sealed with its keys would be lost.
+
+    Raises:
+        SettingsError: the file is gone while there is a database that was sealed with its keys.
     """
     path = settings.data_dir / SECRETS_FILE
     if settings.environment == "production" or os.path.lexists(path):
         return False
+    if settings.database.url is None and (settings.data_dir / SQLITE_FILE).exists():
+        raise SettingsError(
+            [f"{path} is missing, but the database beside it needs it: restore it from your copy."]
+        )
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     lines = [f"BOT_MASTER_KEY=1:{base64.b64encode(secrets.token_bytes(32)).decode()}"]
     lines += [f"{name}={secrets.token_urlsafe(48)}" for name in _TEXT_SECRETS]

@@ -10,7 +10,7 @@ from clawbot_manager.control.access.schemas import ApiTokenIn
 from clawbot_manager.control.accounts import repository as accounts
 from clawbot_manager.control.shared.caller import Caller
 from clawbot_manager.infra.crypto.access_tokens import AccessTokenError, AccessTokens
-from clawbot_manager.infra.crypto.tokens import TokenHasher
+from clawbot_manager.infra.crypto.tokens import TokenHasher, hint_of
 from clawbot_manager.infra.db import Database, Transaction
 from clawbot_manager.kit.clock import Clock
 from clawbot_manager.kit.errors import NotFoundError, UnauthorizedError
@@ -77,7 +77,7 @@ class AccessService:
             user_id=caller.user_id,
             name=given.name,
             token_hash=self._hasher.hash(text),
-            hint=f"…{text[-4:]}",
+            hint=hint_of(text),
             created_at=now,
             expires_at=now + timedelta(days=given.expires_in_days) if given.expires_in_days else None,
             last_used_at=None,

@@ -1,5 +1,6 @@
 """Sign-up, sign-in, and sessions whose refresh token rotates at each use."""
 
+import hmac
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -108,7 +109,7 @@ class AccountService:
             return self._start_session(tx, user, device)
 
     def _check_setup_token(self, token: str | None) -> None:
-        if token is None or self._hasher.hash(token) != self._hasher.hash(self.setup_token()):
+        if token is None or not hmac.compare_digest(token.encode(), self.setup_token().encode()):
             raise SetupTokenError(
                 "The first account is made with the one-time link that the server printed when it started.",
                 field="setup_token",

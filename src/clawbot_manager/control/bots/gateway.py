@@ -29,14 +29,21 @@ class GatewayClient:
             )
         return self._session
 
-    async def ready(self, endpoint: str) -> str | None:
-        """None when the bot can answer; else why not. Never raises."""
+    async def ready(self, endpoint: str, operator_token: str) -> str | None:
+        """None when this bot can answer; else why not. Never raises.
+
+        It must also know its own operator token: another process may have taken the port.
+        """
         try:
             async with self._client().get(f"{endpoint}/readyz", timeout=_READY_TIMEOUT) as answer:
                 body = orjson.loads(await answer.content.read(_MAX_ERROR_BODY))
-                if answer.status == 200 and body.get("ready") is True:
-                    return None
-                return f"not ready: {body.get('failing') or body.get('error') or answer.status}"[:300]
+                if answer.status != 200 or body.get("ready") is not True:
+                    return f"not ready: {body.get('failing') or body.get('error') or answer.status}"[:300]
+            headers = {"authorization": f"Bearer {operator_token}"}
+            async with self._client().get(
+                f"{endpoint}/v1/models", headers=headers, timeout=_READY_TIMEOUT
+            ) as answer:
+                return None if answer.status == 200 else "what answers on its port is not this bot"
         except (aiohttp.ClientError, TimeoutError, ValueError, AttributeError) as error:
             return f"it does not answer yet ({type(error).__name__})"
 

@@ -36,7 +36,7 @@ from clawbot_manager.control.shared.events import BotTokensChanged, BotWanted
 from clawbot_manager.control.vault import repository as vault
 from clawbot_manager.control.vault.models import ProviderKey
 from clawbot_manager.infra.crypto.secretbox import SecretBox
-from clawbot_manager.infra.crypto.tokens import TokenHasher
+from clawbot_manager.infra.crypto.tokens import TokenHasher, hint_of
 from clawbot_manager.infra.db import Transaction
 from clawbot_manager.kit.clock import Clock
 from clawbot_manager.kit.errors import InvalidInputError, NotFoundError
@@ -307,7 +307,7 @@ def new_token(hasher: TokenHasher, bot_id: UUID, kind: str, name: str, clock: Cl
         kind=kind,
         name=name,
         token_hash=hasher.hash(plain),
-        hint=f"…{plain[-4:]}",
+        hint=hint_of(plain),
         created_at=clock.now(),
     )
     return token, plain

@@ -159,7 +159,7 @@ class BotSteps:
         assert instance is not None
         if instance.endpoint is None:
             return _READY_POLL
-        problem = await self._gateway.ready(instance.endpoint)
+        problem = await self._gateway.ready(instance.endpoint, self._operator_token(bot))
         if problem is None:
             await self._became_ready(bot, instance)
             return self._rules.steady_seconds
@@ -190,7 +190,9 @@ class BotSteps:
     async def _watch(self, bot: Bot, instance: Instance | None) -> float:
         assert instance is not None
         await self._write_workspace(bot)
-        problem = await self._gateway.ready(instance.endpoint) if instance.endpoint else "it has no address"
+        problem: str | None = "it has no address"
+        if instance.endpoint is not None:
+            problem = await self._gateway.ready(instance.endpoint, self._operator_token(bot))
         if problem is None:
             steady = bot.started_at is not None and self._clock.now() - bot.started_at > _STEADY
             failures = 0 if steady else bot.failures
@@ -287,6 +289,9 @@ class BotSteps:
         basis = f"{bot.revision}|{self._rules.image}|{self._rules.proxy_url}|{bot.port}"
         return int.from_bytes(hashlib.sha256(basis.encode()).digest()[:4], "big") >> 1
 
+    def _operator_token(self, bot: Bot) -> str:
+        return self._box.open(bot.sealed_operator_token, context=bot.seal_context)
+
     def _spec(self, bot: Bot, proxy_token: str) -> InstanceSpec:
         workspace, state = self._workspaces.workspace(bot.id), self._workspaces.state(bot.id)
         assert bot.port is not None
@@ -302,7 +307,7 @@ class BotSteps:
             environment={
                 "CLAWBOT_PROXY_URL": self._rules.proxy_url,
                 "CLAWBOT_PROXY_TOKEN": proxy_token,
-                "CLAWBOT_GATEWAY_TOKEN": self._box.open(bot.sealed_operator_token, context=bot.seal_context),
+                "CLAWBOT_GATEWAY_TOKEN": self._operator_token(bot),
                 "CLAWBOT_GATEWAY_PORT": str(bot.port),
                 "CLAWBOT_WORKSPACE": str(workspace),
                 "CLAWBOT_STATE_DIR": str(state),

@@ -1,4 +1,5 @@
 import {
+  Autocomplete,
   Button,
   Group,
   PasswordInput,
@@ -17,7 +18,7 @@ import { formErrors } from "@/lib/errors";
 import { focusFirstError } from "@/lib/focusError";
 import { type KeyValues, keyToCreate, keyToPatch, valuesOf } from "./formValues";
 import { useAddKey, useChangeKey } from "./queries";
-import { vendorOptions } from "./vendors";
+import { addressesOf, vendorOptions } from "./vendors";
 
 const API_TYPES = ["openai-chat", "openai-responses", "anthropic-messages"] as const;
 const FIELDS = ["vendor", "label", "secret", "base_url", "tag", "api_type", "notes", "enabled"];
@@ -104,13 +105,13 @@ export function KeyForm({ vendors, edited, vendor, onCancel, onSaved }: Props) {
           visibilityToggleButtonProps={{ "aria-label": t("keys.showSecret") }}
           {...form.getInputProps("secret")}
         />
-        {(chosen?.needs_base_url || form.values.base_url) && (
-          <TextInput
-            label={t("keys.baseUrl")}
-            description={t("keys.baseUrlHelp")}
-            placeholder={chosen?.endpoints[0]?.base_url ?? "https://…"}
-            type="url"
-            required={chosen?.needs_base_url}
+        {chosen && (
+          <Autocomplete
+            label={chosen.needs_base_url ? t("keys.baseUrl") : t("keys.baseUrlOptional")}
+            description={t(chosen.needs_base_url ? "keys.baseUrlHelp" : "keys.baseUrlOptionalHelp")}
+            placeholder={chosen.endpoints[0]?.base_url ?? "https://…"}
+            data={addressesOf(chosen)}
+            required={chosen.needs_base_url}
             {...form.getInputProps("base_url")}
           />
         )}

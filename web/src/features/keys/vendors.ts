@@ -23,3 +23,8 @@ export function useVendorName(): (id: string) => string {
   const vendors = useQuery(vendorsQuery).data;
   return (id) => vendors?.find((vendor) => vendor.id === id)?.name ?? id;
 }
+
+/** The vendor's own addresses, to pick a region or plan from; those with a place to fill in are left out. */
+export function addressesOf(vendor: Vendor): string[] {
+  return [...new Set(vendor.endpoints.map((one) => one.base_url))].filter((url) => !url.includes("{"));
+}

@@ -74,8 +74,9 @@ def program(tmp_path: Path, upstream: Upstream) -> Iterator[Program]:
     program.clean_up()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def browser() -> Iterator[Browser]:
+    """A browser of this test's own: while Playwright is open, its event loop keeps others from running."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
         yield browser

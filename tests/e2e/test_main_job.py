@@ -124,7 +124,7 @@ class TestByClicking:
         self._choose(page, "Vendor", "OpenAI")
         dialog.get_by_role("textbox", name="Label").fill("main key")
         dialog.get_by_role("textbox", name="Secret").fill(REAL_KEY)
-        dialog.get_by_role("textbox", name="Base URL").fill(upstream.url)
+        dialog.get_by_label("Base URL").fill(upstream.url)
         dialog.get_by_role("button", name="Add key").click()
         expect(dialog).to_be_hidden()
         row = page.get_by_role("row", name=re.compile("main key"))

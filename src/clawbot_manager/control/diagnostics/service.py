@@ -71,7 +71,7 @@ class DiagnosticsService:
                 name="runtime",
                 status="warning",
                 detail=f"{self._runtime.name} works. {isolation.warning or ''}".strip(),
-                hint="Install a container engine for bots that are kept apart.",
+                hint="Run bots in containers to keep them apart: see docs/runtimes.md.",
             )
         return CheckOut(name="runtime", status="ok", detail=f"{self._runtime.name} works")
 

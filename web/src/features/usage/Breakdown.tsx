@@ -28,7 +28,11 @@ export function Breakdown({ title, totals, vendors }: Props) {
                 {vendors?.find((vendor) => vendor.id === id)?.name ?? id}
               </Text>
               <Text span size="xs" c="dimmed" className="numeric">
-                {t("usage.breakdown", { tokens: formatCompact(tokens), requests: formatNumber(requests) })}
+                {t("usage.breakdown", {
+                  tokens: formatCompact(tokens),
+                  requests: formatNumber(requests),
+                  count: requests,
+                })}
               </Text>
             </div>
             <div className={classes.track} aria-hidden="true">

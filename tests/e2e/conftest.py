@@ -96,7 +96,9 @@ def page(browser: Browser, program: Program) -> Iterator[Page]:
     page.on(
         "console",
         lambda message: (
-            errors.append(message.text) if message.type == "error" and "40" not in message.text else None
+            errors.append(message.text)
+            if message.type == "error" and "status of 40" not in message.text
+            else None
         ),
     )
     yield page

@@ -108,7 +108,7 @@ class Program:
                 env={**environment, **self.environment},
             )
         wait_for(self._answers, what=f"the server answers; its log: {self.log}")
-        if self.argv != ["serve"]:  # `up` says how to sign in once it answers
+        if "serve" not in self.argv:  # `up` says how to sign in once it answers
             wait_for(lambda: "Stop with Ctrl-C" in self.log.read_text()[before:], what="the welcome")
 
     def _answers(self) -> bool:

@@ -12,7 +12,6 @@ preferColorScheme();
 const root = document.getElementById("root");
 if (root === null) throw new Error("index.html has no #root");
 
-// A server that is down leaves nobody signed in; the sign-in page then says what is wrong.
-await Promise.all([startI18n(), session.refresh().catch(() => session.clear())]);
+await Promise.all([startI18n(), session.resume()]);
 if (session.state.user && !hasChosenLocale()) await setLocale(session.state.user.locale, { remember: false });
 createRoot(root).render(<App />);

@@ -107,4 +107,29 @@ describe("SessionStore", () => {
     store.accept(sessionWith("t9"));
     expect(states).toEqual(["signed-out"]);
   });
+
+  it("asks for nothing when this browser never had a session", async () => {
+    localStorage.clear();
+    const server = new Server();
+    const store = new SessionStore(server.fetch, (task) => task());
+    await store.resume();
+    expect(server.refreshes).toBe(0);
+    expect(store.state.status).toBe("signed-out");
+  });
+
+  it("keeps the session in mind while the server is down, and forgets it when it is over", async () => {
+    const server = new Server();
+    const store = new SessionStore(server.fetch, (task) => task());
+    store.accept(sessionWith("t1"));
+    server.refreshStatus = 503;
+    await store.resume();
+    expect(store.state.status).toBe("signed-out");
+    server.refreshStatus = 200;
+    await store.resume();
+    expect(store.state.status).toBe("signed-in");
+    server.refreshStatus = 401;
+    await store.resume();
+    await store.resume();
+    expect(server.refreshes).toBe(3);
+  });
 });

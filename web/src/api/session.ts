@@ -7,6 +7,9 @@ type Listener = () => void;
 /** Runs one task at a time in all tabs of this browser. */
 type Exclusively = <T>(task: () => Promise<T>) => Promise<T>;
 
+/** Says that this browser has a session; the session itself is a cookie that scripts cannot see. */
+const SIGNED_IN_AT = "cbm-signed-in";
+
 const exclusively: Exclusively = async (task) =>
   // Web locks exist in secure contexts only; over plain HTTP each tab is on its own.
   navigator.locks ? navigator.locks.request("cbm-refresh", task) : task();
@@ -40,6 +43,7 @@ export class SessionStore {
 
   accept(session: Session): void {
     this.#token = session.access_token;
+    localStorage.setItem(SIGNED_IN_AT, "yes");
     this.#set({ status: "signed-in", user: session.user });
   }
 
@@ -48,8 +52,15 @@ export class SessionStore {
   }
 
   clear(): void {
-    this.#token = null;
-    this.#set({ status: "signed-out", user: null });
+    localStorage.removeItem(SIGNED_IN_AT);
+    this.#signOut();
+  }
+
+  /** Continue this browser's session. Without one nothing is asked: the answer could only be a 401. */
+  async resume(): Promise<void> {
+    if (localStorage.getItem(SIGNED_IN_AT) === null) return this.#signOut();
+    // A server that is down leaves nobody signed in, and the session as it is.
+    await this.refresh().catch(() => this.#signOut());
   }
 
   /** True when there is a new access token. Callers that come while one refresh is under way share it. */
@@ -82,6 +93,11 @@ export class SessionStore {
     if (response.status !== 401) throw toApiError(response.status, await response.json().catch(() => null));
     this.clear();
     return false;
+  }
+
+  #signOut(): void {
+    this.#token = null;
+    this.#set({ status: "signed-out", user: null });
   }
 
   #set(state: SessionState): void {

@@ -59,9 +59,12 @@ class UsageSinkService:
         self._tasks.start(self._flush_forever(), name="usage writer")
 
     async def close(self) -> None:
-        """Write what is left, then stop."""
+        """Write what is left, then stop. What the database does not take now is lost, and said to be."""
         await self._tasks.close()
-        await self.flush()
+        try:
+            await self.flush()
+        except Exception:  # noqa: BLE001 - the rest of the shutdown must go on
+            _log.exception("usage.lost", records=len(self._queue))
 
     async def flush(self) -> None:
         """Write all that is queued. A batch that cannot be written stays in the queue."""

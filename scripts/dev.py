@@ -11,12 +11,13 @@ import sys
 import time
 from pathlib import Path
 
+from clawbot_manager import app
 from clawbot_manager.settings import load_settings
-from clawbot_manager.settings.secrets import ensure_secrets
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 GRACE_SECONDS = 15.0
+CONSOLE = "http://localhost:7101"
 
 
 def main() -> int:
@@ -35,8 +36,7 @@ def main() -> int:
     commands = [[str(BIN / "clawbot-manager"), "serve", "--reload", "--port", options.port, *rest]]
     if (ROOT / "web" / "package.json").is_file():
         commands.append([sys.executable, str(ROOT / "hatch_build.py"), "npm", "run", "dev"])
-    if not prepare(environment):
-        return 1
+    prepare(environment)
     # Each in a group of its own: what npm or a reloader starts is ended with it.
     running = [
         subprocess.Popen(line, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, start_new_session=True)
@@ -56,12 +56,12 @@ def main() -> int:
     return abs(code)
 
 
-def prepare(environment: dict[str, str]) -> bool:
-    """What `up` does before it serves: secrets on the first start, the schema of these sources."""
+def prepare(environment: dict[str, str]) -> None:
+    """What `up` does before it serves, and the way in, by the console's dev server."""
     os.environ.update(environment)
-    ensure_secrets(load_settings())
-    upgrade = [str(BIN / "clawbot-manager"), "db", "upgrade"]
-    return subprocess.run(upgrade, cwd=ROOT, env=environment, check=False).returncode == 0
+    app.prepare(load_settings(), print)
+    for line in app.welcome(load_settings(server={"public_url": CONSOLE})):
+        print(line)
 
 
 def end(running: list[subprocess.Popen[bytes]]) -> None:

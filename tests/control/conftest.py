@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -11,7 +10,7 @@ import pytest
 from argon2 import PasswordHasher
 
 from clawbot_manager import app
-from clawbot_manager.app.compose import Installation, compose, seed
+from clawbot_manager.app.compose import Installation, compose
 from clawbot_manager.infra.crypto.passwords import Passwords
 from clawbot_manager.runtimes.fake import FakeRuntime
 from clawbot_manager.settings import Settings, load_settings
@@ -70,7 +69,6 @@ def ready_url(request: pytest.FixtureRequest) -> str:
 def _prepare(url: str, data_dir: Path) -> None:
     settings = load_settings({}, data_dir=data_dir, database={"url": url})
     app.upgrade_database(settings)
-    asyncio.run(seed(settings))
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from pydantic import SecretStr
 
 from clawbot_manager.app.api import create_api, openapi_document
-from clawbot_manager.app.compose import compose, migrations_dir, open_database, seed
+from clawbot_manager.app.compose import Installation, compose, migrations_dir, open_database, seed
 from clawbot_manager.app.doctor import examine
 from clawbot_manager.app.server import listen, run_server, serve_reloading
 from clawbot_manager.control.diagnostics.schemas import CheckOut
@@ -23,7 +23,7 @@ from clawbot_manager.settings.secrets import ensure_secrets, load_secrets
 Role = Literal["all", "control", "proxy", "worker"]
 Report = Callable[[str], None]
 
-__all__ = ["create_admin", "doctor", "openapi", "serve", "up", "upgrade_database"]
+__all__ = ["create_admin", "doctor", "openapi", "prepare", "serve", "up", "upgrade_database", "welcome"]
 
 
 def up(settings: Settings, report: Report) -> None:
@@ -33,25 +33,44 @@ def up(settings: Settings, report: Report) -> None:
         SettingsError: a setting is wrong, the port is taken, or another process uses the data directory.
     """
     with _data_dir(settings):
-        if ensure_secrets(settings):
-            report(
-                f"Secrets made in {settings.data_dir} (only you can read them). Keep a copy: keys need them."
-            )
-        secrets = load_secrets(settings)
         listener = listen(settings.server.host, settings.server.port)
-        applied = upgrade_database(settings)
-        report(f"Database ready ({len(applied)} migrations applied)." if applied else "Database ready.")
-        asyncio.run(seed(settings))
+        prepare(settings, report)
+        installation = compose(settings, load_secrets(settings))
 
         async def on_ready() -> None:
             for line in await _welcome(settings, installation):
                 report(line)
 
-        installation = compose(settings, secrets)
         run_server(installation, "all", listener, on_ready)
 
 
-async def _welcome(settings: Settings, installation: Any) -> list[str]:
+def prepare(settings: Settings, report: Report) -> None:
+    """Make what is missing before anything can serve: secrets, schema, templates.
+
+    Raises:
+        SettingsError: a secret is missing or too weak.
+    """
+    if ensure_secrets(settings):
+        report(f"Secrets made in {settings.data_dir} (only you can read them). Keep a copy: keys need them.")
+    load_secrets(settings)
+    applied = upgrade_database(settings)
+    report(f"Database ready ({len(applied)} migrations applied)." if applied else "Database ready.")
+
+
+def welcome(settings: Settings) -> list[str]:
+    """What to tell somebody who has just started it: the address, and how to sign in."""
+
+    async def run() -> list[str]:
+        installation = compose(settings, load_secrets(settings))
+        try:
+            return await _welcome(settings, installation)
+        finally:
+            await installation.close()
+
+    return asyncio.run(run())
+
+
+async def _welcome(settings: Settings, installation: Installation) -> list[str]:
     lines = ["", f"ClawBotManager is running at {settings.public_url}"]
     if await installation.accounts.needs_setup():
         link = f"{settings.public_url}/sign-up?setup={installation.accounts.setup_token()}"
@@ -90,12 +109,14 @@ async def _pending(settings: Settings) -> list[str]:
 
 
 def upgrade_database(settings: Settings) -> list[str]:
-    """Bring the schema to this version; the revisions applied."""
+    """Bring the schema and the templates to this version; the revisions applied."""
 
     async def run() -> list[str]:
         database = open_database(settings, EventBus())
         try:
-            return await upgrade(database, migrations_dir())
+            applied = await upgrade(database, migrations_dir())
+            await seed(database)
+            return applied
         finally:
             await database.close()
 

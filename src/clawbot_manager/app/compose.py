@@ -83,14 +83,10 @@ def open_database(settings: Settings, bus: EventBus) -> Database:
     )
 
 
-async def seed(settings: Settings) -> int:
+async def seed(database: Database) -> int:
     """Bring what ships with the program into the database; how many rows changed."""
-    database = open_database(settings, EventBus())
-    try:
-        async with database.transaction() as tx:
-            return await PersonaService().seed(tx)
-    finally:
-        await database.close()
+    async with database.transaction() as tx:
+        return await PersonaService().seed(tx)
 
 
 def compose(

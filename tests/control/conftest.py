@@ -101,10 +101,12 @@ def settings(ready_url: str, tmp_path: Path) -> Settings:
 @pytest.fixture
 async def installation(
     settings: Settings, clock: MovableClock, runtime: FakeRuntime, gateway: FakeGateway
-) -> Installation:
+) -> AsyncIterator[Installation]:
     settings.data_dir.mkdir()
     cheap = Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
-    return compose(settings, SECRETS, clock=clock, runtime=runtime, passwords=cheap, gateway=gateway)
+    installation = compose(settings, SECRETS, clock=clock, runtime=runtime, passwords=cheap, gateway=gateway)
+    yield installation
+    await installation.close()
 
 
 @pytest.fixture

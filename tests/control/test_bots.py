@@ -112,6 +112,35 @@ class TestCreate:
         assert other["port"] == 9201
 
 
+class TestNul:
+    """PostgreSQL stores no text with a NUL: it must be refused before it gets there."""
+
+    @pytest.mark.parametrize(
+        ("method", "path", "body"),
+        [
+            ("POST", "/api/bot", a_bot(name="a\x00b")),
+            ("POST", "/api/bot", a_bot(persona={"name": "x", "soul_markdown": "a\x00b"})),
+            ("POST", "/api/bot", a_bot(persona={"name": "x", "emoji": "\x00"})),
+            ("PATCH", "/api/user/me", {"nickname": "a\x00b"}),
+            ("POST", "/api/api-token", {"name": "a\x00b"}),
+            (
+                "POST",
+                "/api/provider-key",
+                {"vendor": "openai", "label": "x", "secret": "sk-0123456789abcdefghij", "notes": "\x00"},
+            ),
+            ("POST", "/api/bot/scout/chat", {"message": "\x00"}),
+            ("GET", "/api/bot?q=%00", None),
+            ("GET", "/api/usage?hostname=%00", None),
+            ("GET", "/api/usage?vendor=%00", None),
+            ("GET", "/api/bot/%00", None),
+            ("DELETE", "/api/bot/a%00b", None),
+        ],
+    )
+    async def test_is_refused(self, user: Api, method: str, path: str, body: Any) -> None:
+        answer = await user.call(method, path, json=body)
+        assert (answer.status, answer.json["code"]) == (422, "invalid_input"), answer.text
+
+
 class TestBodies:
     @pytest.mark.parametrize(("body", "status"), [(b"{", 400), (b"", 422), (b"[]", 422), (b"\xff", 400)])
     async def test_not_an_object(self, user: Api, body: bytes, status: int) -> None:

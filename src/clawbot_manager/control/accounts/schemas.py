@@ -5,11 +5,12 @@ from uuid import UUID
 
 from pydantic import EmailStr, Field, SecretStr, StringConstraints
 
-from clawbot_manager.control.shared.schemas import Input, Schema, Timestamp
+from clawbot_manager.control.shared.schemas import FreeText, Input, Schema, Timestamp
 
 Role = Literal["admin", "user"]
 Locale = Literal["en", "zh-CN"]
 
+Nickname = Annotated[FreeText, StringConstraints(min_length=1, max_length=64)]
 NewPassword = Annotated[SecretStr, Field(min_length=10, max_length=256)]
 AnyPassword = Annotated[SecretStr, Field(min_length=1, max_length=256)]
 
@@ -19,7 +20,7 @@ class SignUpIn(Input):
 
     email: EmailStr
     password: NewPassword
-    nickname: Annotated[str, StringConstraints(min_length=1, max_length=64)] | None = None
+    nickname: Nickname | None = None
     locale: Locale = "en"
     setup_token: str | None = Field(default=None, max_length=200)
 
@@ -45,7 +46,7 @@ class UserOut(Schema):
 class UserPatch(Input):
     """What users may change about themselves."""
 
-    nickname: Annotated[str, StringConstraints(min_length=1, max_length=64)] | None = None
+    nickname: Nickname | None = None
     locale: Locale | None = None
 
 

@@ -27,8 +27,10 @@ from clawbot_manager.control.bots.schemas import (
 from clawbot_manager.control.bots.service import BotService
 from clawbot_manager.control.shared.edge import (
     LIMIT,
+    NO_NUL,
     SIGNED_IN,
     Cursor,
+    HostnamePath,
     Limit,
     ReadTx,
     WriteTx,
@@ -55,7 +57,9 @@ async def list_bots(
     bots: Bots,
     cursor: Cursor = None,
     limit: Limit = LIMIT,
-    q: Annotated[str | None, Query(max_length=100, description="Part of a name or hostname")] = None,
+    q: Annotated[
+        str | None, Query(max_length=100, pattern=NO_NUL, description="Part of a name or hostname")
+    ] = None,
 ) -> PageOut[BotSummary]:
     """The caller's bots, newest first."""
     return PageOut[BotSummary].model_validate(await bots.page(tx, caller, cursor, limit, q))
@@ -86,25 +90,25 @@ async def clean_up(_caller: AdminCaller, given: CleanupIn, operations: Operation
 
 
 @router.get("/{hostname}", responses=problems(404))
-async def get_bot(caller: SignedInCaller, hostname: str, tx: ReadTx, bots: Bots) -> BotOut:
+async def get_bot(caller: SignedInCaller, hostname: HostnamePath, tx: ReadTx, bots: Bots) -> BotOut:
     """One bot, whole."""
     return await bots.show(tx, caller, await bots.get(tx, caller, hostname))
 
 
 @router.delete("/{hostname}", status_code=202, responses=problems(404))
-async def delete_bot(caller: SignedInCaller, hostname: str, tx: WriteTx, bots: Bots) -> BotOut:
+async def delete_bot(caller: SignedInCaller, hostname: HostnamePath, tx: WriteTx, bots: Bots) -> BotOut:
     """Delete the bot with its instance, workspace and tokens; it is gone when it is not found any more."""
     return await bots.show(tx, caller, await bots.want(tx, caller, hostname, "deleted"))
 
 
 @router.post("/{hostname}/start", status_code=202, responses=problems(404, 409))
-async def start_bot(caller: SignedInCaller, hostname: str, tx: WriteTx, bots: Bots) -> BotOut:
+async def start_bot(caller: SignedInCaller, hostname: HostnamePath, tx: WriteTx, bots: Bots) -> BotOut:
     """Want the bot running; follow its `status`."""
     return await bots.show(tx, caller, await bots.want(tx, caller, hostname, "running"))
 
 
 @router.post("/{hostname}/stop", status_code=202, responses=problems(404, 409))
-async def stop_bot(caller: SignedInCaller, hostname: str, tx: WriteTx, bots: Bots) -> BotOut:
+async def stop_bot(caller: SignedInCaller, hostname: HostnamePath, tx: WriteTx, bots: Bots) -> BotOut:
     """Want the bot stopped; follow its `status`."""
     return await bots.show(tx, caller, await bots.want(tx, caller, hostname, "stopped"))
 
@@ -112,7 +116,7 @@ async def stop_bot(caller: SignedInCaller, hostname: str, tx: WriteTx, bots: Bot
 @router.get("/{hostname}/logs", responses=problems(404, 503))
 async def bot_logs(
     caller: SignedInCaller,
-    hostname: str,
+    hostname: HostnamePath,
     operations: Operations,
     tail: Annotated[int, Query(ge=1, le=2000)] = 200,
 ) -> BotLogsOut:
@@ -121,7 +125,7 @@ async def bot_logs(
 
 
 @router.get("/{hostname}/stats", responses=problems(404, 503))
-async def bot_stats(caller: SignedInCaller, hostname: str, operations: Operations) -> BotStatsOut:
+async def bot_stats(caller: SignedInCaller, hostname: HostnamePath, operations: Operations) -> BotStatsOut:
     """What the bot uses now."""
     return await operations.stats(caller, hostname)
 
@@ -132,7 +136,7 @@ async def bot_stats(caller: SignedInCaller, hostname: str, operations: Operation
     responses={**problems(404, 409, 502, 503), **_EVENTS},
 )
 async def chat_with_bot(
-    caller: SignedInCaller, hostname: str, given: ChatIn, operations: Operations
+    caller: SignedInCaller, hostname: HostnamePath, given: ChatIn, operations: Operations
 ) -> StreamingResponse:
     """Send one message through the manager to the bot; the answer streams."""
     events = await operations.chat(caller, hostname, given, trace_id=trace_id_var.get() or "")
@@ -140,7 +144,9 @@ async def chat_with_bot(
 
 
 @router.get("/{hostname}/token", responses=problems(404))
-async def list_bot_tokens(caller: SignedInCaller, hostname: str, tx: ReadTx, bots: Bots) -> list[BotTokenOut]:
+async def list_bot_tokens(
+    caller: SignedInCaller, hostname: HostnamePath, tx: ReadTx, bots: Bots
+) -> list[BotTokenOut]:
     """The bot's proxy tokens, without the tokens themselves."""
     bot = await bots.get(tx, caller, hostname)
     return [BotTokenOut.model_validate(token) for token in await repository.tokens(tx, bot.id)]
@@ -148,7 +154,7 @@ async def list_bot_tokens(caller: SignedInCaller, hostname: str, tx: ReadTx, bot
 
 @router.post("/{hostname}/token", status_code=201, responses=problems(404))
 async def create_bot_token(
-    caller: SignedInCaller, hostname: str, given: BotTokenIn, tx: WriteTx, bots: Bots
+    caller: SignedInCaller, hostname: HostnamePath, given: BotTokenIn, tx: WriteTx, bots: Bots
 ) -> BotTokenCreated:
     """Make a proxy token for an own client: it uses the bot's keys and counts as the bot. Shown this once."""
     bot = await bots.get(tx, caller, hostname)
@@ -159,7 +165,7 @@ async def create_bot_token(
 
 @router.delete("/{hostname}/token/{token_id}", status_code=204, responses=problems(404))
 async def revoke_bot_token(
-    caller: SignedInCaller, hostname: str, token_id: UUID, tx: WriteTx, bots: Bots
+    caller: SignedInCaller, hostname: HostnamePath, token_id: UUID, tx: WriteTx, bots: Bots
 ) -> None:
     """Revoke a proxy token; it stops at once."""
     await bots.revoke_token(tx, await bots.get(tx, caller, hostname), token_id)

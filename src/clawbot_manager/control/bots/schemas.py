@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints, model_validator
 
-from clawbot_manager.control.shared.schemas import Input, Label, OwnerOut, Schema, Tag, Timestamp
+from clawbot_manager.control.shared.schemas import FreeText, Input, Label, OwnerOut, Schema, Tag, Timestamp
 
 BotState = Literal["draft", "created", "starting", "running", "stopping", "stopped", "error", "deleting"]
 Health = Literal["healthy", "unhealthy", "unknown"]
@@ -40,9 +40,9 @@ class BotProvider(Input):
 class Persona(Input):
     """Who the bot is."""
 
-    name: Annotated[str, StringConstraints(min_length=1, max_length=100)]
-    soul_markdown: Annotated[str, StringConstraints(max_length=20_000)] = ""
-    emoji: Annotated[str, StringConstraints(max_length=16)] | None = None
+    name: Annotated[FreeText, StringConstraints(min_length=1, max_length=100)]
+    soul_markdown: Annotated[FreeText, StringConstraints(max_length=20_000)] = ""
+    emoji: Annotated[FreeText, StringConstraints(max_length=16)] | None = None
 
 
 class Features(Input):
@@ -59,7 +59,7 @@ class Features(Input):
 class BotIn(Input):
     """A new bot."""
 
-    name: Annotated[str, StringConstraints(min_length=1, max_length=255)]
+    name: Annotated[FreeText, StringConstraints(min_length=1, max_length=255)]
     hostname: Hostname
     providers: Annotated[list[BotProvider], Field(min_length=1, max_length=25)]
     persona: Persona | None = None
@@ -134,7 +134,7 @@ class BotLogsOut(Schema):
 class ChatIn(Input):
     """One message to the bot. `conversation` continues one; leave it out for a new one."""
 
-    message: Annotated[str, StringConstraints(min_length=1, max_length=32_000)]
+    message: Annotated[FreeText, StringConstraints(min_length=1, max_length=32_000)]
     conversation: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")] | None = None
 
 

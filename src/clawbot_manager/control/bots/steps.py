@@ -12,7 +12,7 @@ import structlog
 
 from clawbot_manager.control.bots import repository
 from clawbot_manager.control.bots.gateway import GatewayClient
-from clawbot_manager.control.bots.models import Bot
+from clawbot_manager.control.bots.models import Bot, BotToken
 from clawbot_manager.control.bots.plan import Decision, Step, decide
 from clawbot_manager.control.bots.schemas import Features, Persona
 from clawbot_manager.control.bots.service import BotService, keys_for, new_token, providers_of
@@ -40,6 +40,7 @@ AT_ONCE = 0.0
 _READY_POLL = 0.25
 _STEADY = timedelta(seconds=60)  # a bot that ran this long has recovered: its failures are forgotten
 _MAX_BACKOFF = 60
+_LONGEST_DETAIL = 500
 _PORT_TAKEN_EXIT = 69  # the built-in bot's word for it (EX_UNAVAILABLE of sysexits.h)
 _SPOKEN = ("openai-chat", "anthropic-messages", "google-generatecontent", "ollama")
 
@@ -130,8 +131,21 @@ class BotSteps:
         async with self._database.transaction() as tx:
             tx.add(token)
             tx.tell(BotTokensChanged(bot.id))
-        await self._runtime.create(self._spec(bot, plain))
+        try:
+            await self._runtime.create(self._spec(bot, plain))
+        except InstanceFailedError:
+            await self._revoke(
+                bot, token.id
+            )  # nobody holds it: a bot that cannot be made must not pile them up
+            raise
         return AT_ONCE
+
+    async def _revoke(self, bot: Bot, token_id: UUID) -> None:
+        async with self._database.transaction() as tx:
+            row = await tx.get(BotToken, token_id)
+            if row is not None:
+                row.revoked_at = self._clock.now()
+                tx.tell(BotTokensChanged(bot.id))
 
     async def _start(self, bot: Bot, instance: Instance | None) -> float:
         assert instance is not None
@@ -316,6 +330,8 @@ class BotSteps:
 
     async def _observe(self, bot_id: UUID, **seen: Any) -> None:
         """Record what was seen, when it differs from what is recorded. What is wanted is never touched."""
+        if seen.get("detail"):
+            seen["detail"] = seen["detail"].replace("\x00", "")[:_LONGEST_DETAIL]
         async with self._database.reading() as tx:
             bot = await repository.get(tx, bot_id)
         if bot is None or all(getattr(bot, name) == value for name, value in seen.items()):

@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 import structlog
+from sqlalchemy.exc import DataError, IntegrityError
 
 from clawbot_manager.control.dataplane.keyring import KeyRingService
 from clawbot_manager.control.usage import repository
@@ -14,6 +15,7 @@ from clawbot_manager.proxy.ports import UsageRecord
 _log = structlog.get_logger(__name__)
 
 _BATCH = 1_000
+_MOST_TOKENS = 10**12
 
 
 class UsageSinkService:
@@ -71,9 +73,20 @@ class UsageSinkService:
         async with self._flushing:
             while self._queue:
                 batch = self._queue[:_BATCH]
-                await repository.add_all(self._database, batch)
+                await self._write(batch)
                 del self._queue[: len(batch)]
             await self._keyring.flush()
+
+    async def _write(self, batch: list[dict[str, Any]]) -> None:
+        try:
+            await repository.add_all(self._database, batch)
+        except (DataError, IntegrityError):
+            # One row that the database will never take must not hold up all the others.
+            for row in batch:
+                try:
+                    await repository.add_all(self._database, [row])
+                except (DataError, IntegrityError):
+                    _log.exception("usage.refused", record_id=str(row["id"]), trace_id=row["trace_id"])
 
     async def _flush_forever(self) -> None:
         while True:
@@ -86,32 +99,33 @@ class UsageSinkService:
 
 
 def _row(record: UsageRecord) -> dict[str, Any]:
+    """The record as a row. Whatever a client or a provider sent fits the column that it goes to."""
     usage = record.usage
     return {
         "id": record.record_id,
         "owner_kind": "user",
         "owner_id": record.owner_id,
         "at": record.at,
-        "trace_id": record.trace_id[:64],
+        "trace_id": _text(record.trace_id, 64),
         "bot_id": record.bot_id,
         "hostname": record.hostname,
         "token_id": record.token_id,
-        "vendor": record.vendor,
-        "method": record.method[:16],
-        "endpoint": record.endpoint[:300],
+        "vendor": _text(record.vendor, 40),
+        "method": _text(record.method, 16),
+        "endpoint": _text(record.endpoint, 300),
         "dialect": record.dialect,
         "key_id": record.key_id,
         "key_label": record.key_label,
-        "model_asked": record.model_asked[:200] if record.model_asked else None,
-        "model_answered": record.model_answered[:200] if record.model_answered else None,
+        "model_asked": _text(record.model_asked, 200),
+        "model_answered": _text(record.model_answered, 200),
         "streamed": record.streamed,
         "status": record.status,
-        "error_code": record.error_code,
-        "input_tokens": usage.input_tokens,
-        "output_tokens": usage.output_tokens,
-        "cache_read_tokens": usage.cache_read_tokens,
-        "cache_write_tokens": usage.cache_write_tokens,
-        "reasoning_tokens": usage.reasoning_tokens,
+        "error_code": _text(record.error_code, 64),
+        "input_tokens": _count(usage.input_tokens),
+        "output_tokens": _count(usage.output_tokens),
+        "cache_read_tokens": _count(usage.cache_read_tokens),
+        "cache_write_tokens": _count(usage.cache_write_tokens),
+        "reasoning_tokens": _count(usage.reasoning_tokens),
         "usage_source": usage.source,
         "duration_ms": round(record.duration_ms),
         "first_byte_ms": None if record.first_byte_ms is None else round(record.first_byte_ms),
@@ -119,12 +133,22 @@ def _row(record: UsageRecord) -> dict[str, Any]:
             {
                 "key_id": str(one.key_id) if one.key_id else None,
                 "status": one.status,
-                "reason": one.reason,
+                "reason": _text(one.reason, 64),
             }
             for one in record.attempts
         ],
         "is_simulated": record.simulated,
     }
+
+
+def _text(value: str | None, limit: int) -> str | None:
+    """At most `limit` printable characters: PostgreSQL takes no NUL, and no database a lone surrogate."""
+    return None if value is None else "".join(filter(str.isprintable, value[:limit]))
+
+
+def _count(value: int | None) -> int | None:
+    """A token count that can be one; anything else a provider may claim is as good as nothing said."""
+    return value if value is not None and 0 <= value <= _MOST_TOKENS else None
 
 
 def _report_failure(name: str, error: BaseException) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Callable
 from typing import Annotated, Any, TypeVar, cast
 
-from fastapi import Depends, Query, Request
+from fastapi import Depends, Path, Query, Request
 
 from clawbot_manager.control.shared.schemas import Problem
 from clawbot_manager.infra.db import Database, Transaction
@@ -39,6 +39,8 @@ ReadTx = Annotated[Transaction, Depends(_reading, scope="function")]
 
 Cursor = Annotated[str | None, Query(max_length=64, description="`next_cursor` of the page before")]
 Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT)]
+HostnamePath = Annotated[str, Path(pattern=r"^[a-z0-9-]{1,64}$")]
+NO_NUL = r"^[^\x00]*$"
 LIMIT = DEFAULT_LIMIT
 
 

@@ -25,7 +25,14 @@ def _utc(value: datetime) -> datetime:
     return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+def _without_nul(value: str) -> str:
+    if "\x00" in value:  # PostgreSQL stores no text that has one
+        raise ValueError("a NUL character is not allowed")
+    return value
+
+
 Timestamp = Annotated[datetime, AfterValidator(_utc)]
+FreeText = Annotated[str, AfterValidator(_without_nul)]
 Label = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Tag = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[a-z0-9][a-z0-9._-]*$")]
 

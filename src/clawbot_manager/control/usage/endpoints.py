@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 
 from clawbot_manager.control.access.endpoints import SignedInCaller
-from clawbot_manager.control.shared.edge import LIMIT, SIGNED_IN, Cursor, Limit, ReadTx, service
+from clawbot_manager.control.shared.edge import LIMIT, NO_NUL, SIGNED_IN, Cursor, Limit, ReadTx, service
 from clawbot_manager.control.shared.schemas import PageOut
 from clawbot_manager.control.usage.schemas import UsageOut, UsageSummary
 from clawbot_manager.control.usage.service import UsageService
@@ -22,8 +22,8 @@ async def list_usage(
     usage: Usage,
     cursor: Cursor = None,
     limit: Limit = LIMIT,
-    hostname: Annotated[str | None, Query(max_length=64)] = None,
-    vendor: Annotated[str | None, Query(max_length=40)] = None,
+    hostname: Annotated[str | None, Query(max_length=64, pattern=NO_NUL)] = None,
+    vendor: Annotated[str | None, Query(max_length=40, pattern=NO_NUL)] = None,
 ) -> PageOut[UsageOut]:
     """Requests through the proxy, newest first."""
     found = await usage.page(tx, caller, cursor=cursor, limit=limit, hostname=hostname, vendor=vendor)

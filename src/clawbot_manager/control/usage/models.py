@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Index, String
+from sqlalchemy import BigInteger, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from clawbot_manager.control.shared.owned import Owned
@@ -37,11 +37,11 @@ class UsageRow(Owned, Base):
     streamed: Mapped[bool]
     status: Mapped[int]
     error_code: Mapped[str | None] = mapped_column(String(64))
-    input_tokens: Mapped[int | None]
-    output_tokens: Mapped[int | None]
-    cache_read_tokens: Mapped[int | None]
-    cache_write_tokens: Mapped[int | None]
-    reasoning_tokens: Mapped[int | None]
+    input_tokens: Mapped[int | None] = mapped_column(BigInteger)
+    output_tokens: Mapped[int | None] = mapped_column(BigInteger)
+    cache_read_tokens: Mapped[int | None] = mapped_column(BigInteger)
+    cache_write_tokens: Mapped[int | None] = mapped_column(BigInteger)
+    reasoning_tokens: Mapped[int | None] = mapped_column(BigInteger)
     usage_source: Mapped[str] = mapped_column(String(16))
     duration_ms: Mapped[int]
     first_byte_ms: Mapped[int | None]

@@ -5,11 +5,11 @@ from uuid import UUID
 
 from pydantic import Field, SecretStr, StringConstraints
 
-from clawbot_manager.control.shared.schemas import Input, Label, OwnerOut, Schema, Tag, Timestamp
+from clawbot_manager.control.shared.schemas import FreeText, Input, Label, OwnerOut, Schema, Tag, Timestamp
 
 KeyState = Literal["active", "cooling", "failed", "disabled"]
 ApiType = Literal["openai-chat", "openai-responses", "anthropic-messages"]
-Notes = Annotated[str, StringConstraints(max_length=2000)]
+Notes = Annotated[FreeText, StringConstraints(max_length=2000)]
 BaseUrl = Annotated[str, StringConstraints(min_length=8, max_length=500)]
 Secret = Annotated[SecretStr, Field(min_length=1, max_length=4096)]
 

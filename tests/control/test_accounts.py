@@ -108,6 +108,30 @@ class TestRefresh:
             *(admin.as_(None).post("/api/auth/refresh", **_cookie(admin.user.refresh)) for _ in range(2))
         )
         assert sorted(answer.status for answer in answers) == [200, 200]
+        assert len({refresh_cookie(answer) for answer in answers}) == 1
+
+    async def test_a_thief_within_the_leeway_is_found_out(self, admin: Api, clock: MovableClock) -> None:
+        assert admin.user
+        first = await admin.as_(None).post("/api/auth/refresh", **_cookie(admin.user.refresh))
+        stolen = await admin.as_(None).post("/api/auth/refresh", **_cookie(admin.user.refresh))
+        second = await admin.as_(None).post("/api/auth/refresh", **_cookie(refresh_cookie(first)))
+        assert second.status == 200
+        clock.move(seconds=11)
+        assert (
+            await admin.as_(None).post("/api/auth/refresh", **_cookie(refresh_cookie(stolen)))
+        ).status == 401
+        assert (
+            await admin.as_(None).post("/api/auth/refresh", **_cookie(refresh_cookie(second)))
+        ).status == 401
+
+    async def test_the_leeway_does_not_slide(self, admin: Api, clock: MovableClock) -> None:
+        assert admin.user
+        statuses = []
+        for _ in range(4):
+            answer = await admin.as_(None).post("/api/auth/refresh", **_cookie(admin.user.refresh))
+            statuses.append(answer.status)
+            clock.move(seconds=4)
+        assert statuses == [200, 200, 200, 401]
 
     async def test_without_or_with_a_wrong_cookie(self, admin: Api) -> None:
         assert (await admin.as_(None).post("/api/auth/refresh")).status == 401

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from clawbot_manager.runtimes.fake import FakeRuntime, Fault
+from tests.fakes.gateway import FakeGateway
 from tests.support.api import Api, until
 
 
@@ -186,6 +187,20 @@ class TestLife:
         await create(user)
         answer = await user.post("/api/bot/scout/chat", {"message": "hello"})
         assert (answer.status, answer.json["code"]) == (409, "bot_not_running")
+
+    async def test_a_refusal_of_the_bot_is_told(
+        self, user: Api, runtime: FakeRuntime, gateway: FakeGateway
+    ) -> None:
+        gateway.refusal = "The bot token is not valid."
+        await create(user, auto_start=True)
+
+        async def runs() -> bool:
+            return bool((await user.get("/api/bot/scout")).json["status"]["state"] == "running")
+
+        await until(runs)
+        answer = await user.post("/api/bot/scout/chat", {"message": "hello"})
+        assert (answer.status, answer.json["code"]) == (502, "bot_unreachable")
+        assert answer.json["params"] == {"status": 401}
 
     async def test_delete_goes_all_the_way(self, user: Api) -> None:
         await create(user)

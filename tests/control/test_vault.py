@@ -102,6 +102,16 @@ class TestChange:
         assert changed.json["hint"] == "sk-…WXYZ"
         assert changed.json["fingerprint"] != key["fingerprint"]
 
+    async def test_a_stored_secret_is_not_sent_to_another_address(self, user: Api) -> None:
+        key = await _add(user)
+        path = f"/api/provider-key/{key['id']}"
+        moved = await user.patch(path, {"base_url": "https://attacker.example"})
+        assert (moved.status, moved.json["errors"][0]["field"]) == (422, "secret")
+        with_secret = {"base_url": "https://gateway.example/v1", "secret": SECRET}
+        assert (await user.patch(path, with_secret)).status == 200
+        assert (await user.patch(path, {"base_url": "https://gateway.example/v2"})).status == 200
+        assert (await user.patch(path, {"base_url": None})).status == 422
+
     async def test_disable_and_clear(self, user: Api) -> None:
         key = await _add(user, tag="prod")
         changed = await user.patch(f"/api/provider-key/{key['id']}", {"enabled": False, "tag": None})

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+
+from clawbot_manager.control.bots.errors import BotUnreachableError
 from clawbot_manager.control.bots.gateway import GatewayClient
 
 
@@ -11,6 +14,13 @@ class FakeGateway(GatewayClient):
     def __init__(self) -> None:
         super().__init__()
         self.problem: str | None = None
+        self.refusal: str | None = None
 
     async def ready(self, endpoint: str, operator_token: str) -> str | None:
         return self.problem
+
+    async def chat(
+        self, endpoint: str, operator_token: str, *, message: str, conversation: str, trace_id: str
+    ) -> AsyncIterator[bytes]:
+        assert self.refusal, "these bots say nothing else"
+        raise BotUnreachableError(f"The bot refused: {self.refusal}", params={"status": 401})

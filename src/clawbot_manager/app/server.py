@@ -1,5 +1,6 @@
 """Runs an installation behind uvicorn: which path belongs to whom, start-up and shutdown in order."""
 
+import os
 import signal
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -53,6 +54,7 @@ def run_server(
     installation: Installation, role: Role, listener: socket.socket, on_ready: OnReady | None = None
 ) -> None:
     """Serve until SIGINT or SIGTERM; requests under way get time to end, then usage is flushed."""
+    os.umask(0o077)
     _configure_logs(installation.settings)
     config = uvicorn.Config(
         root_app(installation, role),
@@ -63,6 +65,7 @@ def run_server(
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,
         timeout_keep_alive=75,
         timeout_graceful_shutdown=_DRAIN_SECONDS,
     )

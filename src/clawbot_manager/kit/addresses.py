@@ -75,12 +75,13 @@ def classify(address: IpAddress) -> AddressKind:
     if inner is not None:
         return classify(inner)
     inside = address in _SHARED or address in _LOCAL_NAT64
+    site_local = isinstance(address, IPv6Address) and address.is_site_local
     signs = (
         (AddressKind.METADATA, address in _METADATA),
         (AddressKind.LOOPBACK, address.is_loopback),
         (AddressKind.LINK_LOCAL, address.is_link_local),
         (AddressKind.RESERVED, address.is_unspecified or address.is_multicast or address.is_reserved),
-        (AddressKind.PRIVATE, inside or not address.is_global),
+        (AddressKind.PRIVATE, inside or site_local or not address.is_global),
     )
     return next((kind for kind, present in signs if present), AddressKind.PUBLIC)
 

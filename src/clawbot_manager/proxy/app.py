@@ -136,6 +136,8 @@ class ProxyApp:
     async def _take(
         self, exchange: Exchange, client: "_Client", response: UpstreamResponse, head: RequestHead
     ) -> Step | None:
+        if not 200 <= response.status <= 599:
+            raise UpstreamFailureError("broken", "an answer whose status is none")
         chunks = response.chunks()
         decision: Step | ReadError = exchange.answered(response.status, response.headers)
         if isinstance(decision, ReadError):

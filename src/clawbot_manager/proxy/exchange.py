@@ -7,6 +7,7 @@ one; after a `Relay` every byte goes through `passing`; `close` ends it, whateve
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 from clawbot_manager.kit.clock import Clock
 from clawbot_manager.kit.ids import uuid7
@@ -124,8 +125,7 @@ class Exchange:
     def buffers_body(self) -> bool:
         """Whether the transport must read the whole body first (up to `max_buffered_body`)."""
         kind = fields.header(self._call.head.headers, b"content-type").partition(";")[0].strip().lower()
-        readable = kind in ("", "application/json") or kind.endswith("+json")
-        return self._call.dialect is not None and readable
+        return self._call.dialect is not None and not kind.startswith("multipart/")
 
     def too_large(self) -> Answer:
         """The body is over the limit."""
@@ -319,6 +319,13 @@ class Exchange:
         answer.headers.append((b"x-clawbot-attempts", str(len(self._attempts)).encode()))
         return answer
 
+    def _endpoint(self) -> str:
+        assert self._admitted is not None
+        plain = unquote(self._call.path.rest)
+        if any(len(given) >= fields.LEAST_TOKEN and given in plain for given in self._admitted.given):
+            return "***"
+        return self._call.path.rest[:_LONGEST_ENDPOINT]
+
     def _record(self, bot: BotIdentity, error_code: str | None) -> UsageRecord:
         call, now = self._call, self._services.monotonic()
         reading = self._reader.finish() if self._reader is not None else Reading(usage=Usage())
@@ -333,7 +340,7 @@ class Exchange:
             token_id=bot.token_id,
             vendor=call.vendor_name,
             method=call.head.method,
-            endpoint=call.path.rest[:_LONGEST_ENDPOINT],
+            endpoint=self._endpoint(),
             dialect=call.dialect.id if call.dialect is not None else None,
             key_id=self._key.key_id if self._key is not None else None,
             key_label=self._key.label if self._key is not None else None,

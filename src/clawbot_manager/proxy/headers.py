@@ -49,6 +49,8 @@ _NOT_DOWN = _HOP_BY_HOP | {
     b"anthropic-workspace-id",
     b"x-goog-user-project",
 }
+# Shorter credentials are none of ours, and would be found in all sorts of harmless values.
+LEAST_TOKEN = 16
 _LONGEST_TOKEN = 512
 
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-(?P<trace>(?!0{32})[0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
@@ -76,7 +78,7 @@ def find_tokens(headers: Headers, query: str) -> list[str]:
 
 def without_key(query: str, tokens: Iterable[str]) -> str:
     """The query, byte for byte, without `key` and without any parameter that holds the token."""
-    held = tuple(tokens)
+    held = tuple(token for token in tokens if len(token) >= LEAST_TOKEN)
     kept = []
     for part in query.split("&") if query else ():
         name, value = _parameter(part)
@@ -88,7 +90,7 @@ def without_key(query: str, tokens: Iterable[str]) -> str:
 def to_upstream(headers: Headers, tokens: Iterable[str]) -> Headers:
     """The client's headers, without what is the proxy's business and without every trace of the token."""
     named = _named_by_connection(headers)
-    held = tuple(token.encode("latin-1", "replace") for token in tokens)
+    held = tuple(token.encode("latin-1", "replace") for token in tokens if len(token) >= LEAST_TOKEN)
     return [
         (name, value)
         for name, value in headers

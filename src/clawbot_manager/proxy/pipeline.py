@@ -6,6 +6,7 @@ It knows no transport: a request's head comes in, and decisions come out that a 
 
 import time
 from collections.abc import Callable
+from urllib.parse import unquote
 
 from clawbot_manager.kit.clock import Clock, SystemClock
 from clawbot_manager.proxy import headers as fields
@@ -110,11 +111,18 @@ class Pipeline:
     def _allowed(self, call: Call, bot: BotIdentity, token: str) -> Refusal | None:
         if call.vendor is None or call.vendor.id not in bot.vendors:
             return refusals.VENDOR_NOT_CONFIGURED
-        if token in call.head.path:
+        if token in unquote(call.head.path):
             return refusals.BAD_PATH  # it would travel to the provider
-        if is_unmetered(call.head.method, call.path.rest) and not self.config.allow_unmetered_jobs:
+        if call.head.method not in _METHODS:
+            return refusals.METHOD_NOT_SERVED  # TRACE would echo the key, CONNECT is for tunnels
+        spellings = (call.path.rest, unquote(call.path.rest))  # an encoded slash may be one to the provider
+        unmetered = any(is_unmetered(call.head.method, path) for path in spellings)
+        if unmetered and not self.config.allow_unmetered_jobs:
             return refusals.NOT_SERVED
         return None
+
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
 def _spoken(vendor: Vendor | None, path: CallPath) -> Dialect:

@@ -33,6 +33,7 @@ UNKNOWN_VENDOR = Refusal(404, "unknown_vendor", "There is no vendor of this name
 VENDOR_NOT_CONFIGURED = Refusal(
     404, "vendor_not_configured", "This bot is not set up for this vendor. Add the vendor to the bot."
 )
+METHOD_NOT_SERVED = Refusal(405, "method_not_served", "The proxy does not pass this method on.")
 BAD_PATH = Refusal(400, "bad_path", "The path of the request is not valid.")
 NOT_SERVED = Refusal(
     404, "path_not_served", "The proxy does not serve this path, because its usage cannot be counted."

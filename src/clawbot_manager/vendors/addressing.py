@@ -198,11 +198,18 @@ def _base_path(endpoint: Endpoint) -> str:
     return "" if endpoint.base_url == "{base_url}" else urlsplit(endpoint.base_url).path.rstrip("/")
 
 
+# RFC 3986 section 2.3: unreserved characters are never encoded; and `:` and `;` need not be in a path
+_NEEDLESS_CODE = re.compile(r"%(?:[46][1-9a-f]|[57][0-9a]|3[0-9ab]|2[de]|5f|7e)", re.IGNORECASE)
+
+
 def _refuse_tricks(path: str) -> None:
     if len(path) > _LONGEST_PATH:
         raise BadPathError("the path is too long")
     if _PATH_CHARACTERS.fullmatch(path) is None:
         raise BadPathError("the path has characters that no path has")
+    if "//" in path or _NEEDLESS_CODE.search(path) is not None:
+        # Two spellings of one path: what we take for harmless might be something else to the provider.
+        raise BadPathError("the path is not in its plain spelling")
     decoded = path
     for _ in range(3):  # encoded twice is still a trick
         segments = re.split(r"[/\\]", decoded)

@@ -202,13 +202,16 @@ class AccountService:
             user = await repository.find_user(tx, session.user_id) if session else None
             alive = session is not None and session.revoked_at is None and session.expires_at > now
             if session is not None and alive and user is not None:
-                if presented == session.refresh_hash or now - session.rotated_at <= REUSE_LEEWAY:
-                    fresh = self._hasher.new_token(REFRESH_PREFIX)
+                following = self._hasher.successor(refresh_token, REFRESH_PREFIX)
+                if presented == session.refresh_hash:
                     session.previous_hash = presented
-                    session.refresh_hash = self._hasher.hash(fresh)
+                    session.refresh_hash = self._hasher.hash(following)
                     session.rotated_at = now
                     session.expires_at = now + self._refresh_lifetime
-                    return self._signed_in(user, session, fresh)
+                    return self._signed_in(user, session, following)
+                if now - session.rotated_at <= REUSE_LEEWAY:
+                    # asked again: the same answer, and nothing moves, so that no second line of tokens begins
+                    return self._signed_in(user, session, following)
                 session.revoked_at = now
         raise SessionEndedError("Sign in again.")
 

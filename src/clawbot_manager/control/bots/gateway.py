@@ -7,6 +7,7 @@ import orjson
 import structlog
 
 from clawbot_manager.control.bots.errors import BotUnreachableError
+from clawbot_manager.infra.http import read_up_to
 
 _log = structlog.get_logger(__name__)
 
@@ -36,7 +37,7 @@ class GatewayClient:
         """
         try:
             async with self._client().get(f"{endpoint}/readyz", timeout=_READY_TIMEOUT) as answer:
-                body = orjson.loads(await answer.content.read(_MAX_ERROR_BODY))
+                body = orjson.loads(await read_up_to(answer, _MAX_ERROR_BODY))
                 if answer.status != 200 or body.get("ready") is not True:
                     return f"not ready: {body.get('failing') or body.get('error') or answer.status}"[:300]
             headers = {"authorization": f"Bearer {operator_token}"}
@@ -82,7 +83,7 @@ class GatewayClient:
 
 async def _refusal(answer: aiohttp.ClientResponse) -> BotUnreachableError:
     async with answer:
-        raw = await answer.content.read(_MAX_ERROR_BODY)
+        raw = await read_up_to(answer, _MAX_ERROR_BODY)
     try:
         message = str(orjson.loads(raw)["error"]["message"])
     except (ValueError, KeyError, TypeError):

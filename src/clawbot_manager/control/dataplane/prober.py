@@ -9,7 +9,7 @@ from clawbot_manager.control.dataplane.snapshot import open_key
 from clawbot_manager.control.vault.models import ProviderKey as KeyRow
 from clawbot_manager.control.vault.schemas import KeyCheckOut, ModelsOut
 from clawbot_manager.infra.crypto.secretbox import SecretBox, SecretBoxError
-from clawbot_manager.infra.http import EgressDeniedError, EgressPolicy, guarded_session
+from clawbot_manager.infra.http import EgressDeniedError, EgressPolicy, guarded_session, read_up_to
 from clawbot_manager.kit.clock import Clock
 from clawbot_manager.kit.errors import UnavailableError
 from clawbot_manager.vendors.addressing import NoBaseUrlError
@@ -103,4 +103,4 @@ class VendorProber:
                 request.method, request.url, headers=dict(request.headers), allow_redirects=False
             ) as answer,
         ):
-            return answer.status, await answer.content.read(_MAX_BODY)
+            return answer.status, await read_up_to(answer, _MAX_BODY)

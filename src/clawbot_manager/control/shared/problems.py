@@ -1,5 +1,6 @@
 """Errors at the edge: every one becomes an RFC 9457 problem document with a code and a trace id."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import structlog
@@ -39,7 +40,7 @@ def problem_body(
     detail: str,
     *,
     errors: list[dict[str, str]] | None = None,
-    **params: Any,
+    params: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The document itself; the trace id is that of the current request."""
     return {
@@ -49,14 +50,16 @@ def problem_body(
         "code": code,
         "detail": detail,
         "trace_id": trace_id_var.get() or "",
-        "params": params,
+        "params": dict(params or {}),
         "errors": errors or [],
     }
 
 
 async def _on_problem(_request: Request, error: ProblemError) -> JSONResponse:
     fields = [{"field": error.field, "code": error.code, "detail": error.detail}] if error.field else []
-    body = problem_body(error.status, error.code, error.title, error.detail, errors=fields, **error.params)
+    body = problem_body(
+        error.status, error.code, error.title, error.detail, errors=fields, params=error.params
+    )
     return JSONResponse(body, error.status, headers=error.headers, media_type=_MEDIA_TYPE)
 
 

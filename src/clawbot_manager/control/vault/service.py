@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from pydantic import SecretStr
@@ -158,6 +159,11 @@ class VaultService:
                 del changes[name]
         if "base_url" in changes:
             changes["base_url"] = self._base_url(vendor, changes["base_url"])
+            moved = _origin(changes["base_url"]) != _origin(key.base_url)
+            if moved and key.sealed_secret is not None and patch.secret is None:
+                raise SecretRequiredError(
+                    "Give the secret again: a stored one is not sent to another address.", field="secret"
+                )
         for name, value in changes.items():
             setattr(key, name, value)
         if patch.secret is not None:
@@ -258,6 +264,11 @@ class VaultService:
                 "You have a key with this label. Choose another one.", field="label"
             ) from error
         tx.tell(ProviderKeysChanged(caller.user_id))
+
+
+def _origin(url: str | None) -> tuple[str, str] | None:
+    """Scheme and host with port; None is the vendor's own address."""
+    return None if url is None else urlsplit(url)[:2]
 
 
 _SHOWN = (

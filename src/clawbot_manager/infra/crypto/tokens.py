@@ -1,5 +1,6 @@
 """Bearer tokens: 32 random bytes to the holder, a keyed hash in the database."""
 
+import base64
 import hashlib
 import hmac
 import secrets
@@ -14,10 +15,16 @@ class TokenHasher:
         self._key = _subkey("token hash", token_secret)
         self._mark_key = _subkey("fingerprint", token_secret)
         self._derive_key = _subkey("derive", token_secret)
+        self._successor_key = _subkey("successor", token_secret)
 
     def new_token(self, prefix: str) -> str:
         """A fresh token, `<prefix>_<43 characters>`."""
         return f"{prefix}_{secrets.token_urlsafe(32)}"
+
+    def successor(self, token: str, prefix: str) -> str:
+        """The one token that follows this one, the same each time: nobody without the secret can make it."""
+        following = hmac.digest(self._successor_key, token.encode(errors="surrogatepass"), "sha256")
+        return f"{prefix}_{base64.urlsafe_b64encode(following).rstrip(b'=').decode()}"
 
     def hash(self, token: str) -> bytes:
         """The 32 bytes stored in place of the token. A stolen table cannot be searched without the secret."""

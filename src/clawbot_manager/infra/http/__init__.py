@@ -1,6 +1,6 @@
 """The one HTTP client, and what it may connect to."""
 
-from clawbot_manager.infra.http.client import GuardedConnector, guarded_session
+from clawbot_manager.infra.http.client import GuardedConnector, guarded_session, read_up_to
 from clawbot_manager.infra.http.egress import ALLOW_SETTING, EgressDeniedError, EgressPolicy, check_base_url
 
 __all__ = [
@@ -10,4 +10,5 @@ __all__ = [
     "GuardedConnector",
     "check_base_url",
     "guarded_session",
+    "read_up_to",
 ]

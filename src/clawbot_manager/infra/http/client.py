@@ -45,6 +45,17 @@ class GuardedConnector(aiohttp.TCPConnector):
         return resolved
 
 
+async def read_up_to(answer: aiohttp.ClientResponse, limit: int) -> bytes:
+    """The body, or its first `limit` bytes. (`content.read(n)` gives what has arrived so far.)"""
+    body = bytearray()
+    while len(body) < limit:
+        chunk = await answer.content.read(limit - len(body))
+        if not chunk:
+            break
+        body += chunk
+    return bytes(body)
+
+
 def guarded_session(
     policy: EgressPolicy,
     *,

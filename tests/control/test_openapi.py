@@ -92,3 +92,24 @@ async def test_answers_carry_a_trace_id_and_safe_headers(api: Api) -> None:
     assert answer.headers["cache-control"] == "no-store"
     hostile = await api.get("/api/system", headers={"x-request-id": "a b<script>"})
     assert re.fullmatch(r"[0-9a-f]{32}", hostile.headers["x-clawbot-trace-id"])
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"host": "127.0.0.1:7100"}, 200),
+        ({"host": "localhost"}, 200),
+        ({"host": "[::1]:7100"}, 200),
+        ({"host": "192.0.2.7:7100"}, 200),
+        ({"host": "evil.example"}, 421),
+        ({"host": "evil.example/@127.0.0.1"}, 421),
+        ({"host": "127.0.0.1.evil.example"}, 421),
+        ({"host": "localhost:7100", "origin": "http://127.0.0.1:7101"}, 200),
+        ({"host": "127.0.0.1", "origin": "http://evil.example"}, 403),
+        ({"host": "127.0.0.1", "origin": "http://192.0.2.7"}, 403),
+    ],
+)
+async def test_a_name_that_is_not_ours_is_not_served(api: Api, headers: dict[str, str], status: int) -> None:
+    answer = await api.get("/api/system", headers=headers)
+    assert answer.status == status, answer.text
+    assert "x-clawbot-trace-id" in answer.headers

@@ -3,9 +3,10 @@
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import structlog
 import uvicorn
@@ -125,6 +126,7 @@ def root_app(installation: Installation, role: Role) -> ASGIApp:
     control = ControlRim(
         _ControlPaths(api, Console()) if role in {"all", "control"} else _OnlyHealth(api),
         max_body_bytes=installation.settings.server.max_body_bytes,
+        hosts=frozenset(_own_names(installation.settings)),
     )
     proxy = installation.proxy
     serves_proxy = role in {"all", "proxy"}
@@ -136,6 +138,13 @@ def root_app(installation: Installation, role: Role) -> ASGIApp:
             await control(scope, receive, send)
 
     return app
+
+
+def _own_names(settings: Settings) -> Iterator[str]:
+    """The host names that this installation was told to go by."""
+    for url in (settings.public_url, settings.proxy_url_for_bots):
+        if (name := urlsplit(url).hostname) is not None:
+            yield name
 
 
 class _ControlPaths:

@@ -1,5 +1,6 @@
 """The rim of the control plane: trace id, body limit, security headers. Plain ASGI, no per-request tasks."""
 
+from ipaddress import ip_address
 from time import perf_counter
 
 import orjson
@@ -10,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from clawbot_manager.control.shared.problems import problem_body
 from clawbot_manager.infra.telemetry.logs import trace_id_var
 from clawbot_manager.infra.telemetry.traces import trace_id_from
-from clawbot_manager.kit.errors import PayloadTooLargeError
+from clawbot_manager.kit.errors import ForbiddenError, PayloadTooLargeError, ProblemError
 
 _log = structlog.get_logger(__name__)
 
@@ -26,12 +27,28 @@ _SECURITY_HEADERS = {
 }
 
 
+class ForeignHostError(ProblemError):
+    """The request was sent to a name that is not this server's."""
+
+    status = 421
+    code = "foreign_host"
+    title = "This server does not go by this name"
+
+
+class ForeignOriginError(ForbiddenError):
+    """A page of another site sent the request."""
+
+    code = "foreign_origin"
+    title = "Not from another site"
+
+
 class ControlRim:
     """Wraps the control application."""
 
-    def __init__(self, app: ASGIApp, *, max_body_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, *, max_body_bytes: int, hosts: frozenset[str] = frozenset()) -> None:
         self._app = app
         self._max_body = max_body_bytes
+        self._hosts = hosts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -71,9 +88,8 @@ class ControlRim:
                 raise self._too_large()
             return message
 
-        declared = headers.get("content-length", "0")
-        if declared.isdigit() and int(declared) > self._max_body:
-            error = self._too_large()
+        error = self._refusal(headers)
+        if error is not None:
             body = orjson.dumps(problem_body(error.status, error.code, error.title, error.detail))
             start = [(b"content-type", b"application/problem+json")]
             await guarded_send({"type": "http.response.start", "status": error.status, "headers": start})
@@ -84,8 +100,47 @@ class ControlRim:
         finally:
             _log_request(scope, status, perf_counter() - started)
 
+    def _refusal(self, headers: Headers) -> ProblemError | None:
+        declared = headers.get("content-length", "0")
+        if declared.isdigit() and int(declared) > self._max_body:
+            return self._too_large()
+        host, origin = _name_of(headers.get("host", "")), headers.get("origin")
+        if not self._is_ours(host):
+            return ForeignHostError(
+                f"Nothing is served for {host[:100]!r}. Set CLAWBOT_SERVER__PUBLIC_URL to use it."
+            )
+        if origin is not None and origin != "null":
+            source = _name_of(origin.partition("://")[2])
+            if source != host and source not in self._hosts and not (_is_local(source) and _is_local(host)):
+                return ForeignOriginError("Another site's page may not do this.")
+        return None
+
+    def _is_ours(self, host: str) -> bool:
+        """An address cannot be another site's name (DNS rebinding); a name must be one of ours."""
+        return not host or _is_local(host) or host in self._hosts or _is_address(host)
+
     def _too_large(self) -> PayloadTooLargeError:
         return PayloadTooLargeError(f"The body is larger than {self._max_body} bytes. Send less.")
+
+
+def _name_of(netloc: str) -> str:
+    """The host of `host:port`, in lower case, an IPv6 address without its brackets."""
+    netloc = netloc.strip().lower().rstrip("/")
+    if netloc.startswith("["):
+        return netloc[1:].partition("]")[0]
+    return netloc.partition(":")[0].rstrip(".")
+
+
+def _is_local(host: str) -> bool:
+    return host in {"localhost", "127.0.0.1", "::1"} or host.endswith(".localhost")
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _log_request(scope: Scope, status: int, seconds: float) -> None:

@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: up setup dev check format test test-python test-web e2e openapi lock clean help
+.PHONY: up setup dev check format test test-python test-web e2e bench openapi lock clean help
 
 BIN := .venv/bin
 SETUP := ./scripts/setup.sh
@@ -56,6 +56,11 @@ e2e: ## Run only the end-to-end tests (ARGS go to pytest)
 	@./scripts/install-test-services.sh
 	$(BIN)/pytest -m e2e $(ARGS)
 
+bench: ## Measure the proxy against nginx and other gateways (ARGS="--quick --only nginx,ours")
+	@$(SETUP) dev
+	@./scripts/install-bench-tools.sh
+	@$(BIN)/python -m bench $(ARGS)
+
 openapi: ## Write openapi.json and the console's types from the code
 	@$(SETUP) dev web
 	@$(BIN)/clawbot-manager openapi > openapi.json.new || { rm -f openapi.json.new; exit 1; }
@@ -67,9 +72,9 @@ lock: ## Pin dependencies again after a change in pyproject.toml (ARGS=--upgrade
 	@./scripts/lock.sh $(ARGS)
 
 clean: ## Remove what was set up and built; data and sources stay
-	rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist
+	rm -rf .venv .cache bench/.cache .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist
 	rm -rf web/node_modules web/dist src/clawbot_manager/web/console src/clawbot_manager/web/console.new
-	find src tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +
+	find src tests scripts bench -name __pycache__ -type d -prune -exec rm -rf {} +
 
 help: ## Show this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)

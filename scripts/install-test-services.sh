@@ -11,6 +11,9 @@ PACKAGES="
     docker.io
     busybox-static
     iptables
+    nginx
+    gcc
+    libc6-dev
 "
 
 if ! command -v apt-get >/dev/null 2>&1 || ! command -v dpkg-query >/dev/null 2>&1; then

@@ -18,7 +18,14 @@ from clawbot_manager.control.bots.schemas import (
 from clawbot_manager.control.personas.schemas import PersonaTemplateOut
 from clawbot_manager.control.shared.schemas import OwnerOut, Schema
 from clawbot_manager.control.usage.schemas import AttemptOut, UsageOut, UsageSummary, UsageTotals
-from clawbot_manager.control.vault.schemas import EndpointOut, KeyCheckOut, ProviderKeyOut, VendorOut
+from clawbot_manager.control.vault.schemas import (
+    EndpointOut,
+    KeyCheckOut,
+    KeyHealthItem,
+    KeyHealthOut,
+    ProviderKeyOut,
+    VendorOut,
+)
 
 NOW = datetime(2026, 11, 22, 8, 30, 15, 123456, tzinfo=UTC)
 OWNER = OwnerOut(kind="user", id=UUID(int=1))
@@ -120,7 +127,10 @@ def key(label: str = "main", **changes: Any) -> dict[str, Any]:
         "hint": "sk-…x7Qf",
         "fingerprint": "f00d",
         "state": "active",
+        "state_reason": None,
         "state_detail": None,
+        "cooled_until": None,
+        "next_check_at": None,
         "is_simulated": False,
         "last_used_at": None,
         "last_checked_at": None,
@@ -132,7 +142,14 @@ def key(label: str = "main", **changes: Any) -> dict[str, Any]:
 
 
 def key_check(result: Any = "ok", detail: str = "The key works.") -> dict[str, Any]:
-    return _json(KeyCheckOut(result=result, detail=detail, latency_ms=42, checked_at=NOW))
+    return _json(KeyCheckOut(result=result, has_money=None, detail=detail, latency_ms=42, checked_at=NOW))
+
+
+def key_health(*keys: dict[str, Any]) -> dict[str, Any]:
+    items = [KeyHealthItem.model_validate(one) for one in keys]
+    shown: list[str] = [one.state for one in items]
+    counts = {state: shown.count(state) for state in ("active", "cooling", "parked", "failed", "disabled")}
+    return _json(KeyHealthOut(total=len(items), keys=items, **counts))
 
 
 def vendor(name: str = "openai", **changes: Any) -> dict[str, Any]:
@@ -175,6 +192,7 @@ def usage(**changes: Any) -> dict[str, Any]:
         "at": NOW,
         "bot_id": UUID(int=2),
         "hostname": "helper",
+        "token_id": UUID(int=4),
         "vendor": "openai",
         "key_id": None,
         "key_label": "main",
@@ -192,6 +210,7 @@ def usage(**changes: Any) -> dict[str, Any]:
         "cache_write_tokens": None,
         "reasoning_tokens": None,
         "usage_source": "provider",
+        "details": None,
         "duration_ms": 987,
         "first_byte_ms": 100,
         "attempts": [AttemptOut(key_id=None, status=200, reason=None)],

@@ -143,14 +143,50 @@ def test_add_simulated_where_there_is_none(cli: Cli, server: FakeApi) -> None:
     assert "This server has no simulated provider." in result.stderr
 
 
-@pytest.mark.parametrize(("outcome", "code"), [("ok", 0), ("bad_key", 1), ("unknown", 1)])
-def test_verify(cli: Cli, server: FakeApi, outcome: str, code: int) -> None:
+REST = {"state_reason": "rate_limited", "cooled_until": "2026-11-26T12:00:30Z"}
+FAILED = {
+    "state_reason": "bad_key",
+    "state_detail": "The vendor refused the key (401).",
+    "next_check_at": "2026-11-26T12:01:00Z",
+}
+
+
+def test_a_state_tells_why_and_until_when(cli: Cli, server: FakeApi) -> None:
+    keys = [samples.key("fast", state="cooling", **REST), samples.key("dead", state="failed", **FAILED)]
+    server.on("GET", "/api/provider-key", samples.page(*keys))
+    listed = cli("key", "list").stdout.splitlines()
+    assert "cooling until 2026-11-26 12:00:30Z (rate_limited)" in listed[1]
+    assert "failed (bad_key)" in listed[2]
+    server.on("PATCH", KEY, keys[1])
+    shown = cli("key", "edit", "dead", "--label", "dead").stdout
+    assert "The vendor refused the key (401)." in shown
+    assert "2026-11-26 12:01:00Z" in shown
+
+
+def test_health(cli: Cli, server: FakeApi) -> None:
+    health = samples.key_health(
+        samples.key("dead", state="failed", **FAILED), samples.key("main", last_used_at=samples.NOW)
+    )
+    server.on("GET", "/api/provider-key/health", health)
+    lines = cli("key", "health").stdout.splitlines()
+    assert "failed (bad_key)" in lines[1]
+    assert "The vendor refused the key (401)." in lines[1]
+    assert "2026-11-26 12:01:00Z" in lines[1]
+    assert lines[2].split()[:3] == ["main", "openai", "active"]
+    assert json.loads(cli("key", "health", "--json").stdout) == health
+    server.on("GET", "/api/provider-key/health", samples.key_health())
+    assert "key add" in cli("key", "health").stdout
+
+
+@pytest.mark.parametrize("name", ["check", "verify"])
+@pytest.mark.parametrize(("outcome", "code"), [("ok", 0), ("empty", 1), ("bad_key", 1), ("unknown", 1)])
+def test_check(cli: Cli, server: FakeApi, outcome: str, code: int, name: str) -> None:
     check = samples.key_check(outcome, "What the vendor said.")
     server.on("POST", f"{KEY}/verify", check)
-    result = cli("key", "verify", "main")
+    result = cli("key", name, "main")
     assert result.exit_code == code
     assert "What the vendor said. (42 ms)" in result.stdout
-    as_json = cli("key", "verify", samples.KEY_ID, "--json")
+    as_json = cli("key", name, samples.KEY_ID, "--json")
     assert (as_json.exit_code, json.loads(as_json.stdout)) == (code, check)
 
 

@@ -34,8 +34,9 @@ def test_the_commands_are_these() -> None:
         *("login", "logout", "whoami"),
         *("bot list", "bot get", "bot create", "bot start", "bot stop", "bot delete", "bot logs", "bot chat"),
         *("bot token list", "bot token create", "bot token revoke"),
-        *("key list", "key add", "key verify", "key models", "key delete", "key edit"),
-        *("usage list", "usage summary", "vendor list", "persona list"),
+        *("key list", "key health", "key add", "key check", "key verify"),
+        *("key models", "key delete", "key edit"),
+        *("usage list", "usage show", "usage summary", "vendor list", "persona list"),
     }
 
 

@@ -1,6 +1,7 @@
 """`usage ...`, `vendor list` and `persona list`."""
 
 import json
+from uuid import UUID
 
 from tests.cli import samples
 from tests.cli.conftest import Cli
@@ -26,11 +27,61 @@ def test_usage_list_tells_unknown_from_zero(cli: Cli, api: FakeApi) -> None:
         "ms",
         "main",
         "1",
+        "t",
     ]
     assert none[4] == "(simulated)"
     assert none[8:11] == ["–", "–", "none"]
     assert api.asked[0].query == {"limit": "50", "hostname": "helper", "vendor": "openai"}
     assert json.loads(cli("usage", "list", "--json").stdout) == page
+
+
+def test_usage_list_of_what_failed(cli: Cli, api: FakeApi) -> None:
+    api.on("GET", "/api/usage", samples.page())
+    assert cli("usage", "list", "--failed").stdout == "No requests yet.\n"
+    assert api.asked[0].query == {"limit": "50", "failed": "true"}
+
+
+def test_usage_show(cli: Cli, api: FakeApi) -> None:
+    attempts = [
+        {"key_id": UUID(int=7), "key_label": "first", "status": 429, "reason": "rate_limited"},
+        {"key_id": UUID(int=8), "key_label": None, "status": None, "reason": "connect_error"},
+        {"key_id": None, "key_label": None, "status": None, "reason": None},
+    ]
+    full = samples.usage(
+        attempts=attempts,
+        details={"service_tier": "flex", "audio_input_tokens": 5},
+        usage_source="estimated",
+        error_code="upstream_broken",
+    )
+    page = samples.page(full, samples.usage(is_simulated=True, streamed=False))
+    api.on("GET", "/api/usage", page)
+    first, second = cli("usage", "show", "t" * 32).stdout.split("\n\n")
+    facts = dict(line.split("  ", 1) for line in first.splitlines() if not line.startswith(" "))
+    told = {name: value.strip() for name, value in facts.items()}
+    assert told["trace"] == "t"
+    assert told["vendor"] == "openai"
+    assert told["request"] == "POST /chat/completions (streamed)"
+    assert told["error"] == "upstream_broken"
+    assert told["counted by"] == "an estimate, from the sizes of request and answer"
+    assert told["first byte after"] == "100 ms"
+    assert [line.strip() for line in first.splitlines()[-3:]] == [
+        "attempts                first: 429 rate_limited",
+        f"{UUID(int=8)}: connect_error",
+        "no key: no answer",
+    ]
+    assert "audio_input_tokens 5" in first
+    assert "service_tier flex" in first
+    assert "openai (simulated)" in second
+    assert "(streamed)" not in second
+    assert api.asked[0].query == {"limit": "200", "trace_id": "t" * 32}
+    assert json.loads(cli("usage", "show", "t", "--json").stdout) == page
+
+
+def test_usage_show_of_nothing(cli: Cli, api: FakeApi) -> None:
+    api.on("GET", "/api/usage", samples.page())
+    result = cli("usage", "show", "nobody")
+    assert result.exit_code == 1
+    assert "no request with the trace id nobody" in result.stderr
 
 
 def test_usage_summary(cli: Cli, api: FakeApi) -> None:

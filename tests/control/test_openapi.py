@@ -6,12 +6,16 @@ import json
 import re
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from clawbot_manager import app
+from clawbot_manager.app.compose import Installation
+from clawbot_manager.control.usage.models import UsageBatch
 from clawbot_manager.runtimes.fake import FakeRuntime, Fault
 from tests.support.api import Api
+from tests.support.clock import MovableClock
 
 COMMITTED = Path(__file__).parents[2] / "openapi.json"
 DOCUMENT: dict[str, Any] = json.loads(COMMITTED.read_text())
@@ -73,6 +77,7 @@ async def test_health_and_system(api: Api) -> None:
         "database": "ok",
         "runtime": "warning",
         "disk": "ok",
+        "usage": "ok",
     }
     system = (await api.get("/api/system")).json
     assert (system["needs_setup"], system["simulator_enabled"], system["isolated"]) == (True, True, False)
@@ -83,6 +88,22 @@ async def test_unready_when_the_runtime_is_away(api: Api, runtime: FakeRuntime) 
     ready = await api.get("/health/ready")
     assert (ready.status, ready.json["status"]) == (503, "not_ready")
     assert next(check for check in ready.json["checks"] if check["name"] == "runtime")["hint"]
+
+
+async def test_usage_that_no_worker_takes_is_told(
+    api: Api, installation: Installation, clock: MovableClock
+) -> None:
+    async def usage() -> tuple[str, str]:
+        checks = (await api.get("/health/ready")).json["checks"]
+        check = next(check for check in checks if check["name"] == "usage")
+        return check["status"], check["detail"]
+
+    now = int(clock.now().timestamp() * 1000)
+    async with installation.database.transaction() as tx:
+        tx.add(UsageBatch(id=UUID(int=now << 80 | 7 << 76 | 2 << 62), body=b"of a newer version"))
+    assert (await usage())[0] == "ok"  # it came just now
+    clock.move(minutes=5)
+    assert await usage() == ("warning", "usage of a proxy waits for a worker since 300 s")
 
 
 async def test_answers_carry_a_trace_id_and_safe_headers(api: Api) -> None:

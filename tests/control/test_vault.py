@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
-from sqlalchemy import select, text
+from aiohttp import web
+from sqlalchemy import select, text, update
 
 from clawbot_manager.control.vault.models import ProviderKey
 from clawbot_manager.infra.crypto.secretbox import SecretBox, SecretBoxError
-from tests.fakes.upstream import MockUpstream
+from tests.fakes.upstream import Canned, MockUpstream
 from tests.support.api import Api
+from tests.support.clock import MovableClock
 
 SECRET = "sk-proj-abcdefghijklmnopqrstuvwx7Qf0"
 
@@ -102,6 +107,32 @@ class TestChange:
         assert changed.json["hint"] == "sk-…WXYZ"
         assert changed.json["fingerprint"] != key["fingerprint"]
 
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"secret": SECRET[::-1]},
+            {"base_url": "https://gateway.example/v2"},
+            {"base_url": "https://gateway.example/v1", "api_type": "anthropic-messages"},
+        ],
+    )
+    async def test_a_new_secret_or_address_starts_afresh(
+        self, user: Api, clock: MovableClock, change: dict[str, Any]
+    ) -> None:
+        key = await _add(user, vendor="custom", base_url="https://gateway.example/v1", api_type="openai-chat")
+        until = clock.now() + timedelta(hours=1)
+        await _put(user, key["id"], health="parked", state_reason="quota_exhausted", cooled_until=until)
+        changed = (await user.patch(f"/api/provider-key/{key['id']}", change)).json
+        assert (changed["state"], changed["state_reason"], changed["cooled_until"]) == ("active", None, None)
+        assert (await _row(user, key["id"])).version == 2
+
+    async def test_other_changes_leave_state_and_version_alone(self, user: Api) -> None:
+        key = await _add(user)
+        await _put(user, key["id"], health="failed", state_reason="bad_key", state_detail="Refused.")
+        same = {"label": "other", "tag": "prod", "notes": "n", "base_url": None, "enabled": True}
+        changed = (await user.patch(f"/api/provider-key/{key['id']}", same)).json
+        assert (changed["state"], changed["state_reason"]) == ("failed", "bad_key")
+        assert (await _row(user, key["id"])).version == 1
+
     async def test_a_stored_secret_is_not_sent_to_another_address(self, user: Api) -> None:
         key = await _add(user)
         path = f"/api/provider-key/{key['id']}"
@@ -125,6 +156,40 @@ class TestChange:
             left = await tx.scalar(text("SELECT count(*) FROM provider_keys WHERE sealed_secret IS NOT NULL"))
         assert left == 0
         assert (await user.get(f"/api/provider-key/{key['id']}")).status == 404
+
+
+class TestStates:
+    async def test_each_with_what_explains_it(self, user: Api, clock: MovableClock) -> None:
+        later, over = clock.now() + timedelta(minutes=5), clock.now() - timedelta(minutes=5)
+        facts: dict[str, dict[str, Any]] = {
+            "plain": {"state_detail": "Once too fast.", "cooled_until": over},
+            "rested": {"health": "parked", "state_reason": "quota_exhausted", "cooled_until": over},
+            "fast": {"state_reason": "rate_limited", "state_detail": "Too fast.", "cooled_until": later},
+            "poor": {"health": "parked", "state_reason": "quota_exhausted", "cooled_until": later},
+            "dead": {"health": "failed", "state_reason": "bad_key", "next_check_at": later},
+            "off": {"enabled": False},
+        }
+        for label, values in facts.items():
+            await _put(user, (await _add(user, label=label))["id"], **values)
+        health = (await user.get("/api/provider-key/health")).json
+        counts = {name: count for name, count in health.items() if name != "keys"}
+        assert counts == {"total": 6, "active": 2, "cooling": 1, "parked": 1, "failed": 1, "disabled": 1}
+        shown = {key["label"]: key for key in health["keys"]}
+        assert list(shown) == ["dead", "poor", "fast", "plain", "rested", "off"]
+        listed = {key["label"]: key for key in (await user.get("/api/provider-key")).json["items"]}
+        for label, key in shown.items():
+            assert {name: listed[label][name] for name in key} == key
+        assert (shown["fast"]["state"], shown["fast"]["state_reason"]) == ("cooling", "rate_limited")
+        assert shown["fast"]["state_detail"] == "Too fast."
+        assert shown["fast"]["cooled_until"] is not None
+        assert shown["dead"]["next_check_at"] is not None
+        for label in ("plain", "rested", "off"):
+            explained = ("state_reason", "state_detail", "cooled_until", "next_check_at")
+            assert [shown[label][name] for name in explained] == [None] * 4
+
+    async def test_anothers_are_not_counted(self, user: Api, admin: Api) -> None:
+        await _add(user)
+        assert (await admin.get("/api/provider-key/health")).json["total"] == 0
 
 
 class TestTenancy:
@@ -154,12 +219,80 @@ class TestVerify:
             assert models.json["source"] == "vendor"
             assert SECRET in upstream.seen[0].everything()
         failed = (await user.get(f"/api/provider-key/{bad['id']}")).json
-        assert failed["state"] == "failed"
+        assert (failed["state"], failed["state_reason"]) == ("failed", "bad_key")
+        assert failed["next_check_at"]
         assert failed["last_checked_at"]
         # the upstream is gone: that says nothing about the key
         gone = await user.post(f"/api/provider-key/{good['id']}/verify")
         assert gone.json["result"] == "unknown"
         assert (await user.get(f"/api/provider-key/{good['id']}")).json["state"] == "active"
+
+    async def test_a_good_answer_brings_back_what_failed_or_was_parked(
+        self, user: Api, clock: MovableClock
+    ) -> None:
+        async with MockUpstream(keys={SECRET}).serving() as upstream:
+            for health in ("failed", "parked"):
+                key = await _add(user, label=health, base_url=upstream.url)
+                until = clock.now() + timedelta(hours=1)
+                await _put(user, key["id"], health=health, cooled_until=until, state_reason="x")
+                await user.post(f"/api/provider-key/{key['id']}/verify")
+                row = await _row(user, key["id"])
+                assert (row.health, row.version, row.cooled_until) == ("active", 2, None)
+
+    async def test_a_rest_after_a_rate_limit_is_the_vendors_to_end(
+        self, user: Api, clock: MovableClock
+    ) -> None:
+        async with MockUpstream(keys={SECRET}).serving() as upstream:
+            key = await _add(user, base_url=upstream.url)
+            until = clock.now() + timedelta(hours=1)
+            await _put(user, key["id"], cooled_until=until, state_reason="rate_limited")
+            await user.post(f"/api/provider-key/{key['id']}/verify")
+        assert (await user.get(f"/api/provider-key/{key['id']}")).json["state"] == "cooling"
+
+    async def test_an_answer_about_a_secret_that_was_replaced_meanwhile_is_not_kept(self, user: Api) -> None:
+        upstream = ReplacingUpstream(keys=set())
+        async with upstream.serving():
+            key = await _add(user, base_url=upstream.url)
+            upstream.user, upstream.key_id = user, key["id"]
+            check = (await user.post(f"/api/provider-key/{key['id']}/verify")).json
+        assert check["result"] == "bad_key"
+        shown = (await user.get(f"/api/provider-key/{key['id']}")).json
+        assert (shown["state"], shown["last_checked_at"]) == ("active", None)
+
+    async def test_an_empty_account_is_said_and_takes_no_key_that_works_away(self, user: Api) -> None:
+        upstream = MockUpstream()
+        async with upstream.serving():
+            key = await _add(user, vendor="deepseek", base_url=upstream.url)
+            upstream.canned += [Canned(200, b'{"data":[]}'), Canned(200, b'{"is_available":false}')]
+            check = (await user.post(f"/api/provider-key/{key['id']}/verify")).json
+        assert (check["result"], check["has_money"]) == ("empty", False)
+        assert (await user.get(f"/api/provider-key/{key['id']}")).json["state"] == "active"
+
+
+@dataclass
+class ReplacingUpstream(MockUpstream):
+    """A provider that is asked about a key at the moment when its owner puts another secret in."""
+
+    user: Api | None = None
+    key_id: str = ""
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        assert self.user is not None
+        changed = await self.user.patch(f"/api/provider-key/{self.key_id}", {"secret": SECRET[::-1]})
+        assert changed.status == 200
+        return await super().handle(request)
+
+
+async def _put(api: Api, key_id: str, **values: Any) -> None:
+    async with api.installation.database.transaction() as tx:
+        await tx.execute(update(ProviderKey).where(ProviderKey.id == UUID(key_id)).values(**values))
+
+
+async def _row(api: Api, key_id: str) -> ProviderKey:
+    async with api.installation.database.reading() as tx:
+        found = await tx.get(ProviderKey, UUID(key_id))
+    assert found is not None
+    return found
 
 
 async def test_pages(user: Api) -> None:

@@ -173,6 +173,12 @@ class TestByClicking:
             expect(row.first).to_contain_text("Simulated")
         else:
             expect(row.first).to_contain_text("11")
+        row.first.get_by_role("button", name=re.compile("Details of the request")).click()
+        details = page.get_by_role("dialog", name="Request")
+        expect(details).to_contain_text("The provider told these counts.")
+        expect(details).to_contain_text(re.compile(r"Trace id\s*[0-9a-f]{32}"))
+        page.keyboard.press("Escape")
+        expect(details).to_be_hidden()
 
     def _stop_and_delete(self, page: Page) -> None:
         page.get_by_role("link", name="Bots", exact=True).click()

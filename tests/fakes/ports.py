@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -50,6 +50,7 @@ class FakeTokens:
 
     bots: dict[str, BotIdentity] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
+    epoch: int = 0
 
     def find(self, token: str) -> BotIdentity | None:
         self.asked.append(token)
@@ -68,21 +69,26 @@ class Report:
 
 @dataclass
 class FakeKeys:
-    """A key ring that hands out its keys in order, and notes what came of them."""
+    """A key ring that hands out its keys in order, unless all rest, and notes what came of them."""
 
     keys: list[ProviderKey] = field(default_factory=list)
     reports: list[Report] = field(default_factory=list)
+    resting: bool = False
 
-    def candidates(self, bot: BotIdentity, vendor: str) -> list[ProviderKey]:
-        return [one for one in self.keys if one.vendor == vendor]
+    def candidates(self, bot: BotIdentity, vendor: str, tried: Collection[UUID] = ()) -> list[ProviderKey]:
+        usable = [] if self.resting else self.keys
+        return [one for one in usable if one.vendor == vendor and one.key_id not in tried]
 
     def report(
-        self, key_id: UUID, *, status: int | None, reason: str | None, retry_after: float | None
+        self, key: ProviderKey, *, status: int | None, reason: str | None, retry_after: float | None
     ) -> None:
-        self.reports.append(Report(key_id, status, reason, retry_after))
+        self.reports.append(Report(key.key_id, status, reason, retry_after))
 
     def has_any(self, bot: BotIdentity, vendor: str) -> bool:
         return any(one.vendor == vendor for one in self.keys)
+
+    def ready_in(self, bot: BotIdentity, vendor: str) -> float | None:
+        return None
 
 
 @dataclass

@@ -68,6 +68,13 @@ def test_names(text: str) -> None:
         ("64:ff9b::a9fe:a9fe", AddressKind.METADATA),
         ("64:ff9b::808:808", AddressKind.PUBLIC),
         ("2002:7f00:1::", AddressKind.LOOPBACK),
+        ("2002:808:808::", AddressKind.PUBLIC),
+        ("2001:0:808:808:8000:1:f7f7:f7f7", AddressKind.PRIVATE),  # Teredo: a tunnel to who knows where
+        ("::ffff:0:127.0.0.1", AddressKind.RESERVED),
+        ("fec0::1", AddressKind.PRIVATE),
+        ("ff02::1", AddressKind.RESERVED),
+        ("5f00::1", AddressKind.RESERVED),
+        ("2001:db8::1", AddressKind.PRIVATE),
     ],
 )
 def test_kinds(text: str, kind: AddressKind) -> None:

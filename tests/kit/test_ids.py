@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
 from uuid import RFC_4122
 
 import pytest
 
-from clawbot_manager.kit.ids import uuid7
+from clawbot_manager.kit.ids import made_at, uuid7
 
 
 def test_version_and_variant() -> None:
@@ -19,6 +20,11 @@ def test_the_first_48_bits_are_the_time() -> None:
     before = time.time_ns() // 1_000_000
     milliseconds = uuid7().int >> 80
     assert before <= milliseconds <= time.time_ns() // 1_000_000
+
+
+def test_when_one_was_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "time_ns", lambda: 1_700_000_000_123_456_789)
+    assert made_at(uuid7()) == datetime(2023, 11, 14, 22, 13, 20, 123_000, UTC)
 
 
 def test_a_later_millisecond_sorts_later(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import aiohttp
 import pytest
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
 
 from clawbot_manager.infra.http import EgressPolicy
 from clawbot_manager.proxy.app import ProxyApp
@@ -16,6 +19,7 @@ from clawbot_manager.proxy.forward import UpstreamClient
 from clawbot_manager.proxy.messages import ProxyConfig
 from clawbot_manager.proxy.pipeline import Pipeline
 from clawbot_manager.proxy.ports import ProviderKey
+from clawbot_manager.proxy.wire import ProxyServer
 from clawbot_manager.vendors.catalog import load_catalog
 from tests.fakes.ports import FakeBudgets, FakeKeys, FakeTokens, FakeUsage, bot, key
 from tests.fakes.upstream import MockUpstream
@@ -66,28 +70,50 @@ async def upstream() -> AsyncIterator[MockUpstream]:
         yield mock
 
 
-@pytest.fixture
-async def world(upstream: MockUpstream) -> AsyncIterator[World]:
-    """The proxy, with one bot that may call every vendor and no key yet."""
+@pytest.fixture(params=["wire", "asgi"])
+async def world(upstream: MockUpstream, request: pytest.FixtureRequest) -> AsyncIterator[World]:
+    """The proxy over each transport, with one bot that may call every vendor and no key yet."""
     world = World(upstream)
     world.tokens.bots[TOKEN] = bot()
+    serving = wire_proxy(world) if request.param == "wire" else asgi_proxy(world)
+    async with serving as url:
+        world.url = url
+        yield world
+
+
+@asynccontextmanager
+async def wire_proxy(world: World) -> AsyncIterator[str]:
+    """The production transport; gives its address."""
+    failures: list[BaseException] = []
+    server = ProxyServer(
+        world.pipeline(), policy=world.policy, on_failure=lambda _name, error: failures.append(error)
+    )
+    await server.start()
+    yield f"http://127.0.0.1:{server.port}"
+    await server.close(drain_seconds=0.1)
+    assert not failures
+
+
+@asynccontextmanager
+async def asgi_proxy(world: World) -> AsyncIterator[str]:
+    """The oracle: the same pipeline behind uvicorn and aiohttp; gives its address."""
     async with UpstreamClient(world.policy, world.config) as client:
         app = ProxyApp(world.pipeline(), client)
         config = uvicorn.Config(
-            app, host="127.0.0.1", port=0, log_config=None, lifespan="off", access_log=False, ws="none"
+            app, log_config=None, lifespan="off", access_log=False, ws="none", http="httptools"
         )
-        server = uvicorn.Server(config)
-        server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
-        loop = asyncio.get_running_loop()
-        serving = loop.create_task(server.serve())
-        while not server.started:
-            await asyncio.sleep(0.005)
-        port = server.servers[0].sockets[0].getsockname()[1]
-        world.url = f"http://127.0.0.1:{port}"
-        yield world
-        server.should_exit = True
-        server.force_exit = True
-        await serving
+        config.load()
+        state = ServerState()
+        # uvicorn's own server sleeps 0.1 s twice before it ends, and every test pays for that
+        server = await asyncio.get_running_loop().create_server(
+            lambda: HttpToolsProtocol(config, state, {}), "127.0.0.1", 0
+        )
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        server.close()
+        for connection in list(state.connections):
+            assert isinstance(connection, HttpToolsProtocol)
+            connection.transport.abort()
+        await asyncio.gather(*state.tasks)
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from clawbot_manager.vendors.simulator import SIMULATED_BASE_URL
 from tests.fakes.ports import bot, key
 from tests.fakes.upstream import Canned
 from tests.proxy.conftest import SECRET, TOKEN, World
-from tests.proxy.wire import raw_request
+from tests.proxy.raw import raw_request
 
 AUTH = {"authorization": f"Bearer {TOKEN}"}
 CHAT = "/api/v1/openai/chat/completions"

@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 
 from tests.proxy.conftest import TOKEN, World
-from tests.proxy.wire import raw_request
+from tests.proxy.raw import raw_request
 
 AUTH = {"authorization": f"Bearer {TOKEN}"}
 CHAT = "/api/v1/openai/chat/completions"

@@ -135,19 +135,28 @@ def start(data: Path) -> tuple[subprocess.Popen[bytes], dict[str, Any]]:
         raise StartError(f"initdb failed: {made.stderr.strip()}")
     for _ in range(ATTEMPTS):
         port = free_port()
-        options = [part for name, value in OPTIONS.items() for part in ("-c", f"{name}={value}")]
-        log = data.with_suffix(".log")
-        with log.open("wb") as output:
-            server = subprocess.Popen(
-                [str(binaries / "postgres"), "-D", str(data), "-p", str(port), *options],
-                stdout=output,
-                stderr=output,
-                cwd="/",
-                **user,
-            )
+        server = serve(data, port)
         if answers(server, port, password):
             return server, {"port": port, "password": password}
-    raise StartError(f"PostgreSQL did not start: {log.read_text(errors='replace')[-2000:]}")
+    log = data.with_suffix(".log").read_text(errors="replace")
+    raise StartError(f"PostgreSQL did not start: {log[-2000:]}")
+
+
+def serve(data: Path, port: int) -> subprocess.Popen[bytes]:
+    """The server on data that `start` has made."""
+    account = server_account()
+    user: dict[str, Any] = (
+        {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []} if account else {}
+    )
+    options = [part for name, value in OPTIONS.items() for part in ("-c", f"{name}={value}")]
+    with data.with_suffix(".log").open("wb") as output:
+        return subprocess.Popen(
+            [str(find_binaries() / "postgres"), "-D", str(data), "-p", str(port), *options],
+            stdout=output,
+            stderr=output,
+            cwd="/",
+            **user,
+        )
 
 
 def find_binaries() -> Path:

@@ -65,18 +65,71 @@ def test_no_secret_no_header() -> None:
         ("openai", 200, b"{}", "ok", None),
         ("openai", 401, b"{}", "bad_key", "bad_key"),
         ("openai", 403, b"{}", "unknown", "forbidden"),
-        ("openai", 429, b'{"error":{"type":"insufficient_quota"}}', "unknown", "quota_exhausted"),
+        ("openai", 401, b'{"error":{"message":"Missing scopes: api.model.read"}}', "unknown", "forbidden"),
+        ("openai", 429, b'{"error":{"type":"insufficient_quota"}}', "empty", "quota_exhausted"),
+        ("openai", 429, b"{}", "unknown", "rate_limited"),
+        ("deepseek", 402, b"{}", "empty", "quota_exhausted"),
         ("openai", 500, b"", "unknown", "server_error"),
         ("google", 400, b'{"error":{"details":[{"reason":"API_KEY_INVALID"}]}}', "bad_key", "bad_key"),
         ("google", 400, b'{"error":{"status":"INVALID_ARGUMENT"}}', "unknown", "bad_request"),
         ("cohere", 200, b'{"valid": true}', "ok", None),
         ("cohere", 200, b'{"valid": false}', "bad_key", "bad_key"),
-        ("perplexity", 401, b'{"error":{"message":"quota exceeded"}}', "unknown", "quota_exhausted"),
+        ("perplexity", 401, b'{"error":{"message":"quota exceeded"}}', "empty", "quota_exhausted"),
     ],
 )
 def test_verdicts(name: str, status: int, body: bytes, outcome: str, reason: str | None) -> None:
     verdict = checks.judge(vendor(name), status, body)
     assert (verdict.outcome, verdict.reason) == (outcome, reason)
+
+
+class TestBalance:
+    @pytest.mark.parametrize(
+        ("name", "url"),
+        [
+            ("deepseek", "https://api.deepseek.com/user/balance"),
+            ("moonshot", "https://api.moonshot.ai/v1/users/me/balance"),
+            ("siliconflow", "https://api.siliconflow.cn/v1/user/info"),
+        ],
+    )
+    def test_asks_with_the_key_in_its_place(self, name: str, url: str) -> None:
+        check = checks.balance_check(vendor(name), "secret-1")
+        assert check is not None
+        assert check.url == url
+        assert sum("secret-1" in value for _, value in check.headers) == 1
+
+    def test_a_regional_address_is_asked_there(self) -> None:
+        check = checks.balance_check(vendor("moonshot"), "s", base_url="https://api.moonshot.cn/v1")
+        assert check is not None
+        assert check.url == "https://api.moonshot.cn/v1/users/me/balance"
+
+    def test_most_vendors_tell_nothing_of_money(self) -> None:
+        assert checks.balance_check(vendor("openai"), "s") is None
+
+    @pytest.mark.parametrize(
+        ("name", "status", "body", "outcome", "has_money"),
+        [
+            ("deepseek", 200, b'{"is_available":true}', "ok", True),
+            ("deepseek", 200, b'{"is_available":false}', "empty", False),
+            ("moonshot", 200, b'{"data":{"available_balance":49.5}}', "ok", True),
+            ("moonshot", 200, b'{"data":{"available_balance":0}}', "empty", False),
+            ("moonshot", 200, b'{"data":{"available_balance":-3.2}}', "empty", False),
+            ("siliconflow", 200, b'{"data":{"totalBalance":"88.00"}}', "ok", True),
+            ("siliconflow", 200, b'{"data":{"totalBalance":"0.00"}}', "empty", False),
+            ("siliconflow", 200, b'{"data":{"totalBalance":null}}', "ok", None),
+            ("deepseek", 200, b"<html>", "ok", None),
+            ("deepseek", 404, b'{"is_available":false}', "ok", None),
+            ("openai", 200, b'{"is_available":false}', "ok", None),
+        ],
+    )
+    def test_what_the_answer_says(
+        self, name: str, status: int, body: bytes, outcome: str, has_money: bool | None
+    ) -> None:
+        verdict = checks.judge_balance(vendor(name), checks.Verdict("ok", None, 200), status, body)
+        assert (verdict.outcome, verdict.has_money) == (outcome, has_money)
+
+    def test_a_bad_key_stays_one(self) -> None:
+        bad = checks.Verdict("bad_key", "bad_key", 401)
+        assert checks.judge_balance(vendor("deepseek"), bad, 200, b'{"is_available":true}') is bad
 
 
 @pytest.mark.parametrize(

@@ -42,8 +42,8 @@ def test_stream(asks: bool) -> None:
     reader = reader_for(DIALECTS["openai-chat"].collector(), "text/event-stream")
     reader.feed(body)
     reading = reader.finish()
-    assert reading.complete
-    assert reading.finish == "stop"
+    assert body.endswith(b"data: [DONE]\n\n")
+    assert b'"finish_reason":"stop"' in body
     assert (reading.usage.source == "provider") is asks
 
 
@@ -56,6 +56,7 @@ def test_parts() -> None:
     ("method", "path", "body", "status"),
     [
         ("POST", "/chat/completions", b"nonsense", 400),
+        ("POST", "/chat/completions", b'{"model":"\xff","messages":[{"role":"user"}]}', 400),
         ("POST", "/chat/completions", b'{"messages":[]}', 400),
         ("POST", "/chat/completions", b'{"messages":[{"role":"user"}]}', 400),
         ("POST", "/v1/messages", b"{}", 404),

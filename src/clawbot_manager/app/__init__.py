@@ -1,175 +1,28 @@
-"""The composition root: the only package that knows every part. What the command line calls stands here."""
+"""The composition root: the only package that knows every part. What the command line calls stands here.
 
-import asyncio
-import fcntl
-import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Any, Literal
+It is loaded when it is first asked for: a proxy that runs alone (`proxy_role`) does without nearly all of it.
+"""
 
-from pydantic import SecretStr
+from typing import TYPE_CHECKING, Any
 
-from clawbot_manager.app.api import create_api, openapi_document
-from clawbot_manager.app.compose import Installation, compose, migrations_dir, open_database, seed
-from clawbot_manager.app.doctor import examine
-from clawbot_manager.app.server import listen, run_server, serve_reloading
-from clawbot_manager.control.diagnostics.schemas import CheckOut
-from clawbot_manager.infra.db.migrate import pending, upgrade
-from clawbot_manager.infra.events.bus import EventBus
-from clawbot_manager.settings import Settings, SettingsError
-from clawbot_manager.settings.secrets import ensure_secrets, load_secrets
-
-Role = Literal["all", "control", "proxy", "worker"]
-Report = Callable[[str], None]
+if TYPE_CHECKING:
+    from clawbot_manager.app.program import (
+        create_admin,
+        doctor,
+        openapi,
+        prepare,
+        serve,
+        up,
+        upgrade_database,
+        welcome,
+    )
 
 __all__ = ["create_admin", "doctor", "openapi", "prepare", "serve", "up", "upgrade_database", "welcome"]
 
 
-def up(settings: Settings, report: Report) -> None:
-    """Make what is missing (secrets, schema, templates), then serve everything until asked to stop.
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(name)
+    from clawbot_manager.app import program  # noqa: PLC0415
 
-    Raises:
-        SettingsError: a setting is wrong, the port is taken, or another process uses the data directory.
-    """
-    with _data_dir(settings):
-        listener = listen(settings.server.host, settings.server.port)
-        prepare(settings, report)
-        installation = compose(settings, load_secrets(settings))
-
-        async def on_ready() -> None:
-            for line in await _welcome(settings, installation):
-                report(line)
-
-        run_server(installation, "all", listener, on_ready)
-
-
-def prepare(settings: Settings, report: Report) -> None:
-    """Make what is missing before anything can serve: secrets, schema, templates.
-
-    Raises:
-        SettingsError: a secret is missing or too weak.
-    """
-    if ensure_secrets(settings):
-        report(f"Secrets made in {settings.data_dir} (only you can read them). Keep a copy: keys need them.")
-    load_secrets(settings)
-    applied = upgrade_database(settings)
-    report(f"Database ready ({len(applied)} migrations applied)." if applied else "Database ready.")
-
-
-def welcome(settings: Settings) -> list[str]:
-    """What to tell somebody who has just started it: the address, and how to sign in."""
-
-    async def run() -> list[str]:
-        installation = compose(settings, load_secrets(settings))
-        try:
-            return await _welcome(settings, installation)
-        finally:
-            await installation.close()
-
-    return asyncio.run(run())
-
-
-async def _welcome(settings: Settings, installation: Installation) -> list[str]:
-    lines = ["", f"ClawBotManager is running at {settings.public_url}"]
-    if await installation.accounts.needs_setup():
-        link = f"{settings.public_url}/sign-up?setup={installation.accounts.setup_token()}"
-        lines.append(f"Make the administrator's account with this one-time link: {link}")
-    else:
-        lines.append(f"Sign in at {settings.public_url}/sign-in")
-    if not installation.runtime.isolation.isolated:
-        lines.append(f"Note: {installation.runtime.isolation.warning}")
-    return [*lines, "Stop with Ctrl-C; bots go on running."]
-
-
-def serve(settings: Settings, role: Role, *, reload: bool = False) -> None:
-    """Serve one role on a database that is up to date.
-
-    Raises:
-        SettingsError: a setting or secret is missing or wrong, or the schema is not that of this version.
-    """
-    if reload:
-        serve_reloading(settings)
-        return
-    missing = asyncio.run(_pending(settings))
-    if missing:
-        raise SettingsError(
-            [f"The database lacks {len(missing)} migrations. Run `clawbot-manager db upgrade`."]
-        )
-    listener = listen(settings.server.host, settings.server.port)
-    run_server(compose(settings, load_secrets(settings)), role, listener)
-
-
-async def _pending(settings: Settings) -> list[str]:
-    database = open_database(settings, EventBus())
-    try:
-        return await pending(database, migrations_dir())
-    finally:
-        await database.close()
-
-
-def upgrade_database(settings: Settings) -> list[str]:
-    """Bring the schema and the templates to this version; the revisions applied."""
-
-    async def run() -> list[str]:
-        database = open_database(settings, EventBus())
-        try:
-            applied = await upgrade(database, migrations_dir())
-            await seed(database)
-            return applied
-        finally:
-            await database.close()
-
-    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return asyncio.run(run())
-
-
-def create_admin(
-    settings: Settings, email: str, password: SecretStr | str, nickname: str | None = None
-) -> None:
-    """Make an administrator's account.
-
-    Raises:
-        ProblemError: the address has an account.
-        pydantic.ValidationError: the address or the password is not acceptable.
-    """
-    secret = SecretStr(password) if isinstance(password, str) else password
-
-    async def run() -> None:
-        installation = compose(settings, load_secrets(settings))
-        try:
-            await installation.accounts.create_admin(email, secret, nickname)
-        finally:
-            await installation.close()
-
-    ensure_secrets(settings)
-    upgrade_database(settings)
-    asyncio.run(run())
-
-
-def doctor(settings: Settings) -> list[CheckOut]:
-    """Check settings, secrets, database, runtime and port; each failed check says what to do."""
-    return asyncio.run(examine(settings))
-
-
-def openapi() -> dict[str, Any]:
-    """The OpenAPI document of the control plane's API."""
-    return openapi_document(create_api({}, secure_cookies=True))
-
-
-@contextmanager
-def _data_dir(settings: Settings) -> Iterator[None]:
-    """The data directory, made if missing, for this process alone."""
-    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    path: Path = settings.data_dir / "in-use.lock"
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise SettingsError(
-                [f"CLAWBOT_DATA_DIR: another ClawBotManager uses {settings.data_dir}. Stop that one first."]
-            ) from error
-        yield
-    finally:
-        os.close(descriptor)
+    return getattr(program, name)

@@ -2,10 +2,15 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import structlog
+
+from clawbot_manager.app.plan import data_plane_config, egress_policy, proxy_config
+from clawbot_manager.app.wiring import build_pipeline
 from clawbot_manager.control.access.service import AccessService
 from clawbot_manager.control.accounts.service import AccountService
 from clawbot_manager.control.bots.gateway import GatewayClient
@@ -14,17 +19,20 @@ from clawbot_manager.control.bots.reconciler import Reconciler
 from clawbot_manager.control.bots.service import BotRules, BotService
 from clawbot_manager.control.bots.steps import BotSteps, StepRules
 from clawbot_manager.control.bots.workspace import Workspaces
-from clawbot_manager.control.dataplane.budgets import OpenBudgets
-from clawbot_manager.control.dataplane.keyring import KeyRingService
+from clawbot_manager.control.dataplane.owners import tell_owners
+from clawbot_manager.control.dataplane.plane import DataPlane, build_data_plane, open_store
 from clawbot_manager.control.dataplane.prober import VendorProber
+from clawbot_manager.control.dataplane.reviver import KeyReviver, log_key_events
 from clawbot_manager.control.dataplane.snapshot import SnapshotStore
+from clawbot_manager.control.dataplane.unpacker import UsageUnpacker
 from clawbot_manager.control.dataplane.usage_sink import UsageSinkService
 from clawbot_manager.control.diagnostics.service import DiagnosticsService
 from clawbot_manager.control.personas.service import PersonaService
-from clawbot_manager.control.shared.events import BotWanted, ProviderKeysChanged
+from clawbot_manager.control.shared.events import BotTokensChanged, BotWanted, ProviderKeysChanged
 from clawbot_manager.control.usage.service import UsageService
 from clawbot_manager.control.vault.service import VaultService
 from clawbot_manager.infra.crypto.access_tokens import AccessTokens
+from clawbot_manager.infra.crypto.opening import open_here
 from clawbot_manager.infra.crypto.passwords import Passwords
 from clawbot_manager.infra.crypto.secretbox import SecretBox
 from clawbot_manager.infra.crypto.tokens import TokenHasher
@@ -34,14 +42,17 @@ from clawbot_manager.infra.http import EgressDeniedError, EgressPolicy, check_ba
 from clawbot_manager.kit.clock import Clock, SystemClock
 from clawbot_manager.proxy.app import ProxyApp
 from clawbot_manager.proxy.forward import UpstreamClient
-from clawbot_manager.proxy.messages import ProxyConfig
-from clawbot_manager.proxy.pipeline import Pipeline
+from clawbot_manager.proxy.wire import ProxyServer
 from clawbot_manager.runtimes.base import Runtime
 from clawbot_manager.runtimes.registry import RuntimeOptions, UnknownRuntimeError, build_runtime
 from clawbot_manager.settings import Settings, SettingsError
 from clawbot_manager.settings.models import normalise_database_url
 from clawbot_manager.settings.secrets import InstallationSecrets
 from clawbot_manager.vendors.catalog import load_catalog
+
+_log = structlog.get_logger(__name__)
+
+_UNPACK_SECONDS = 0.5
 
 
 @dataclass(slots=True)
@@ -52,16 +63,43 @@ class Installation:
     database: Database
     runtime: Runtime
     accounts: AccountService
-    snapshots: SnapshotStore
-    usage_sink: UsageSinkService
+    plane: DataPlane
+    bus: EventBus
     reconciler: Reconciler
+    reviver: KeyReviver
+    unpacker: UsageUnpacker
     gateway: GatewayClient
     upstream: UpstreamClient
     proxy: ProxyApp
+    wire: ProxyServer
     services: dict[type[Any], Any]
 
+    @property
+    def snapshots(self) -> SnapshotStore:
+        """The proxy's tokens and keys."""
+        return self.plane.snapshots
+
+    @property
+    def usage_sink(self) -> UsageSinkService:
+        """Where the proxy's records go."""
+        return self.plane.usage
+
+    async def start_proxy(self) -> None:
+        """Begin to serve as a proxy: read what it looks up, and again at every change.
+
+        Raises:
+            StoreAwayError, OpenerError: it could not be read.
+        """
+        for kind in (BotTokensChanged, ProviderKeysChanged):
+            self.bus.subscribe(kind, self.snapshots.on_changed)
+        await self.plane.start()
+
     async def close(self) -> None:
-        """Give back what holds connections; the parts that run are stopped by the server first."""
+        """Write what is left, and give back what holds connections; may be called twice.
+
+        The parts that run are stopped by the server first.
+        """
+        await self.plane.close()
         await self.gateway.close()
         await self.runtime.close()
         await self.database.close()
@@ -112,7 +150,7 @@ def compose(
     access_tokens = AccessTokens(
         secrets.session_secret, lifetime_seconds=settings.security.access_token_seconds
     )
-    policy = _egress(settings)
+    policy = egress_policy(settings)
     runtime = runtime or _runtime(settings, hasher)
     proxy_url = settings.proxy_url_for_bots
 
@@ -139,13 +177,14 @@ def compose(
             proxy_url=f"{settings.public_url}/api/v1",
         ),
     )
+    prober = VendorProber(catalog, box, policy, clock)
     vault = VaultService(
         database,
         catalog,
         box,
         hasher,
         clock,
-        VendorProber(catalog, box, policy, clock),
+        prober,
         base_url_problem=lambda url: _base_url_problem(url, policy),
         users_of_keys=bots.users_of_keys,
         simulator_enabled=settings.simulator_enabled,
@@ -178,33 +217,14 @@ def compose(
     )
     bus.subscribe(BotWanted, reconciler.on_wanted)
 
-    snapshots = SnapshotStore(database, box, hasher, clock)
-    snapshots.listen(bus)
-    keyring = KeyRingService(snapshots, database, clock)
-    bus.subscribe(ProviderKeysChanged, keyring.on_changed)
-    usage_sink = UsageSinkService(
-        database,
-        keyring,
-        flush_seconds=settings.proxy.usage_flush_seconds,
-        queue_size=settings.proxy.usage_queue_size,
-    )
-    proxy_config = ProxyConfig(
-        connect_timeout=settings.proxy.connect_timeout_seconds,
-        read_timeout=settings.proxy.read_timeout_seconds,
-        max_buffered_body=settings.proxy.max_json_body_bytes,
-        simulator_enabled=settings.simulator_enabled,
-    )
-    upstream = UpstreamClient(policy, proxy_config)
-    pipeline = Pipeline(
-        tokens=snapshots,
-        keys=keyring,
-        inventory=keyring,
-        budgets=OpenBudgets(),
-        usage=usage_sink,
-        catalog=catalog,
-        config=proxy_config,
-        clock=clock,
-    )
+    log_key_events(bus)
+    opener = partial(open_here, secrets.master_keys)
+    plane_config = data_plane_config(settings)
+    plane = build_data_plane(plane_config, opener, hasher, clock, tell_owners(bus))
+    config = proxy_config(settings)
+    upstream = UpstreamClient(policy, config)
+    pipeline = build_pipeline(plane, catalog, config, clock)
+    usage = UsageService(clock)
     services: dict[type[Any], Any] = {
         Settings: settings,
         Database: database,
@@ -215,29 +235,31 @@ def compose(
         VaultService: vault,
         BotService: bots,
         BotOperations: BotOperations(database, bots, runtime, workspaces, gateway, box, clock),
-        UsageService: UsageService(clock),
-        DiagnosticsService: DiagnosticsService(database, runtime, settings.data_dir),
+        UsageService: usage,
+        DiagnosticsService: DiagnosticsService(
+            database, runtime, settings.data_dir, lambda: plane.usage.state, usage
+        ),
     }
     return Installation(
         settings=settings,
         database=database,
         runtime=runtime,
         accounts=accounts,
-        snapshots=snapshots,
-        usage_sink=usage_sink,
+        plane=plane,
+        bus=bus,
         reconciler=reconciler,
+        reviver=KeyReviver(database, prober, clock),
+        unpacker=UsageUnpacker(open_store(plane_config), poll_seconds=_UNPACK_SECONDS),
         gateway=gateway,
         upstream=upstream,
         proxy=ProxyApp(pipeline, upstream),
+        wire=ProxyServer(pipeline, policy=policy, config=config, on_failure=_report_failure),
         services=services,
     )
 
 
-def _egress(settings: Settings) -> EgressPolicy:
-    try:
-        return EgressPolicy.from_entries(settings.egress.allow, allow_http=settings.egress.allow_http)
-    except ValueError as error:
-        raise SettingsError([f"CLAWBOT_EGRESS__ALLOW: {error}"]) from error
+def _report_failure(name: str, error: BaseException) -> None:
+    _log.error("proxy.task_failed", task=name, exc_info=error)
 
 
 def _base_url_problem(url: str, policy: EgressPolicy) -> str | None:

@@ -5,7 +5,7 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
-from typing import Any, Literal
+from typing import Any, Literal, cast
 from urllib.parse import urlsplit
 
 import structlog
@@ -14,21 +14,21 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from clawbot_manager.app.api import create_api
 from clawbot_manager.app.compose import Installation, compose
+from clawbot_manager.app.connections import first_protocol
+from clawbot_manager.app.plan import redaction_patterns
 from clawbot_manager.control.shared.middleware import ControlRim
 from clawbot_manager.infra.telemetry.logs import configure_logs
+from clawbot_manager.proxy.wire import ProxyServer
 from clawbot_manager.settings import Settings, SettingsError, load_settings
 from clawbot_manager.settings.secrets import load_secrets
-from clawbot_manager.vendors.catalog import load_catalog
 from clawbot_manager.web.console import Console
 
 _log = structlog.get_logger(__name__)
 
 _DRAIN_SECONDS = 20
-# How often tokens and keys are read again: a lone proxy hears no events, the whole program seldom misses one
-_POLL_SECONDS = {"proxy": 1.0, "all": 15.0}
 
 OnReady = Callable[[], Awaitable[None]]
-Role = Literal["all", "control", "proxy", "worker"]
+Role = Literal["all", "control", "worker"]
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -37,9 +37,23 @@ def listen(host: str, port: int) -> socket.socket:
     Raises:
         SettingsError: the address cannot be bound.
     """
+    return _bound(host, port, socket.SO_REUSEADDR)
+
+
+def listen_together(host: str, port: int, count: int) -> list[socket.socket]:
+    """Sockets among which the kernel shares out connections. Try `listen` first: they find no taken port.
+
+    Raises:
+        SettingsError: the address cannot be bound.
+    """
+    return [_bound(host, port, socket.SO_REUSEADDR, socket.SO_REUSEPORT) for _ in range(count)]
+
+
+def _bound(host: str, port: int, *options: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    for option in options:
+        listener.setsockopt(socket.SOL_SOCKET, option, 1)
     try:
         listener.bind((host, port))
     except OSError as error:
@@ -60,7 +74,7 @@ def run_server(
     config = uvicorn.Config(
         root_app(installation, role),
         loop="uvloop",
-        http="httptools",
+        http=cast(Any, first_protocol(installation.wire)) if role == "all" else "httptools",
         ws="none",
         lifespan="on",
         log_config=None,
@@ -73,17 +87,25 @@ def run_server(
     for number in (signal.SIGINT, signal.SIGTERM):
         # uvicorn raises the signal again once it has stopped; being asked to stop is not a failure
         signal.signal(number, lambda *_: None)
-    _Server(config, on_ready).run(sockets=[listener])
+    _Server(config, installation.wire, on_ready).run(sockets=[listener])
 
 
 class _Server(uvicorn.Server):
-    """uvicorn, telling when it answers."""
+    """uvicorn, telling when it answers, and ending the proxy's connections before its own."""
 
-    def __init__(self, config: uvicorn.Config, on_ready: OnReady | None) -> None:
+    def __init__(self, config: uvicorn.Config, wire: ProxyServer, on_ready: OnReady | None) -> None:
         super().__init__(config)
+        self._wire = wire
         self._on_ready = on_ready
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for server in self.servers:
+            server.close()
+        await self._wire.close(_DRAIN_SECONDS)
+        await super().shutdown(sockets)
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self._wire.begin()
         await super().startup(sockets)
         if self._on_ready is not None and self.started:
             await self._on_ready()
@@ -113,8 +135,7 @@ def from_environment() -> ASGIApp:
 
 
 def _configure_logs(settings: Settings) -> None:
-    patterns = [one.pattern for one in load_catalog().redaction_patterns]
-    configure_logs(settings.log.level, settings.log.format, patterns)
+    configure_logs(settings.log.level, settings.log.format, redaction_patterns())
 
 
 def root_app(installation: Installation, role: Role) -> ASGIApp:
@@ -129,7 +150,7 @@ def root_app(installation: Installation, role: Role) -> ASGIApp:
         hosts=frozenset(_own_names(installation.settings)),
     )
     proxy = installation.proxy
-    serves_proxy = role in {"all", "proxy"}
+    serves_proxy = role == "all"
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if serves_proxy and scope["type"] != "lifespan" and proxy.serves(scope["path"]):
@@ -160,7 +181,7 @@ class _ControlPaths:
 
 
 class _OnlyHealth:
-    """What a process without the control role answers besides the proxy: its health."""
+    """What a worker answers: its health."""
 
     def __init__(self, api: ASGIApp) -> None:
         self._api = api
@@ -174,21 +195,21 @@ class _OnlyHealth:
 @asynccontextmanager
 async def _lifespan(installation: Installation, role: Role) -> AsyncIterator[dict[str, Any]]:
     """Start the parts of the role, and stop them in the opposite order."""
-    serves_proxy, reconciles = role in {"all", "proxy"}, role in {"all", "worker"}
-    await installation.snapshots.refresh()
+    serves_proxy, reconciles = role == "all", role in {"all", "worker"}
     async with installation.upstream:
-        await installation.usage_sink.start()
         if serves_proxy:
-            installation.snapshots.follow(_POLL_SECONDS[role])
+            await installation.start_proxy()
         if reconciles:
             await installation.reconciler.start()
+            installation.reviver.start()
+            installation.unpacker.start()
         _log.info("server.started", role=role, runtime=installation.runtime.name)
         try:
             yield {}
         finally:
             if reconciles:
+                await installation.unpacker.close()
+                await installation.reviver.close()
                 await installation.reconciler.close()
-            await installation.snapshots.close()
-            await installation.usage_sink.close()
             await installation.close()
             _log.info("server.stopped", role=role)

@@ -59,14 +59,13 @@ def parse_address(host: str) -> IpAddress | None:
 
 
 def embedded_ipv4(address: IpAddress) -> IPv4Address | None:
-    """The IPv4 address that an IPv6 address carries: mapped, compatible, NAT64 (RFC 6052), 6to4, Teredo."""
+    """The IPv4 address that an IPv6 address carries: mapped, compatible, NAT64 (RFC 6052), 6to4."""
     if isinstance(address, IPv4Address):
         return None
     # ::a.b.c.d is deprecated, but some systems still connect to it
     if address in _NAT64 or 1 < int(address) <= 0xFFFFFFFF:
         return IPv4Address(int(address) & 0xFFFFFFFF)
-    teredo_client = address.teredo[1] if address.teredo is not None else None
-    return address.ipv4_mapped or address.sixtofour or teredo_client
+    return address.ipv4_mapped or address.sixtofour
 
 
 def classify(address: IpAddress) -> AddressKind:

@@ -3,7 +3,7 @@
 from alembic import context
 from sqlalchemy import Connection, create_engine
 
-from clawbot_manager import app  # noqa: F401 - importing it registers every table
+from clawbot_manager.app import program  # noqa: F401 - importing it registers every table
 from clawbot_manager.infra.db import Base
 
 

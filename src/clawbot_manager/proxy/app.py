@@ -5,13 +5,15 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from typing import Any
 
+from clawbot_manager.proxy import refusals
 from clawbot_manager.proxy.exchange import Exchange, Step
+from clawbot_manager.proxy.headers import header, pairs_of, to_client
 from clawbot_manager.proxy.messages import (
     Answer,
+    Headers,
     ReadError,
     Relay,
     RequestHead,
-    Send,
     Upstream,
     UpstreamFailureError,
     UpstreamRequest,
@@ -56,7 +58,7 @@ class ProxyApp:
     async def _serve(self, scope: MutableMapping[str, Any], client: "_Client") -> None:
         """Run the exchange and watch the client: when it leaves, the upstream request is cancelled."""
         head = _head(scope)
-        exchange = self._pipeline.open(head)
+        exchange = self._pipeline.open(self._pipeline.route(head))
         outcome: str | None = "aborted"
         try:
             async with asyncio.TaskGroup() as group:
@@ -79,9 +81,9 @@ class ProxyApp:
                 await client.answer(exchange.refused, head)
                 return None
             step, body = await self._begin(exchange, client, head)
-            while isinstance(step, Send):
+            while isinstance(step, UpstreamRequest):
                 await asyncio.sleep(step.delay)
-                following = await self._attempt(exchange, client, step.request, body, head)
+                following = await self._attempt(exchange, client, step, body, head)
                 if following is None:
                     return None
                 step = following
@@ -104,12 +106,12 @@ class ProxyApp:
             return exchange.begin(None), client.body()
         limit = self._pipeline.config.max_buffered_body
         if length is not None and length > limit:
-            return exchange.too_large(), None
+            return exchange.refuse(refusals.BODY_TOO_LARGE), None
         body = bytearray()
         async for chunk in client.body():
             body += chunk
             if len(body) > limit:
-                return exchange.too_large(), None
+                return exchange.refuse(refusals.BODY_TOO_LARGE), None
         return exchange.begin(bytes(body)), None
 
     async def _attempt(
@@ -121,12 +123,9 @@ class ProxyApp:
         head: RequestHead,
     ) -> Step | None:
         """One try. None when the client has its answer, else the next decision."""
-        if request.body is None:
-            length = _content_length(head)
-            if length is not None:
-                request.headers.append((b"content-length", str(length).encode()))
+        length = _content_length(head) if request.body is None else None
         try:
-            async with self._upstream.send(request, body) as response:
+            async with self._upstream.send(request, body, length) as response:
                 return await self._take(exchange, client, response, head)
         except UpstreamFailureError as failure:
             if client.started:
@@ -139,18 +138,23 @@ class ProxyApp:
         if not 200 <= response.status <= 599:
             raise UpstreamFailureError("broken", "an answer whose status is none")
         chunks = response.chunks()
-        decision: Step | ReadError = exchange.answered(response.status, response.headers)
+        lowered = [(name.lower(), value) for name, value in response.headers]
+        kinds = header(lowered, b"content-type"), header(lowered, b"content-encoding")
+        decision: Step | ReadError = exchange.answered(response.status, *kinds)
         if isinstance(decision, ReadError):
             error, whole = await _read_up_to(chunks, decision.limit)
             decision = exchange.error_body(response.status, response.headers, error, whole=whole)
         if not isinstance(decision, Relay):
             return decision
-        await client.start(decision)
+        await client.start(decision.status, _down(decision, response.headers))
         if decision.first:
             await client.send_chunk(exchange.passing(decision.first), head)
         async for chunk in chunks:
             if passing := exchange.passing(chunk):
                 await client.send_chunk(passing, head)
+            elif exchange.spoilt:
+                raise UpstreamFailureError("broken", "the key is in the answer")
+            exchange.seen(chunk)
         await client.end(exchange.ended(), head)
         return None
 
@@ -188,12 +192,10 @@ class _Client:
         while not self._gone:
             self._gone = (await self._receive())["type"] == "http.disconnect"
 
-    async def start(self, decision: Relay) -> None:
+    async def start(self, status: int, headers: Headers) -> None:
         """Send the head."""
         self.started = True
-        await self._send(
-            {"type": "http.response.start", "status": decision.status, "headers": decision.headers}
-        )
+        await self._send({"type": "http.response.start", "status": status, "headers": headers})
 
     async def send_chunk(self, data: bytes, head: RequestHead) -> None:
         """Send a part of the body, and wait while the client is slow."""
@@ -206,7 +208,7 @@ class _Client:
 
     async def answer(self, answer: Answer, head: RequestHead) -> None:
         """Send a whole answer."""
-        await self.start(Relay(answer.status, answer.headers))
+        await self.start(answer.status, answer.headers)
         await self.end(answer.body, head)
 
 
@@ -217,6 +219,15 @@ async def _read_up_to(chunks: AsyncIterator[bytes], limit: int) -> tuple[bytes, 
         if len(body) > limit:
             return bytes(body), False
     return bytes(body), True
+
+
+def _down(relay: Relay, headers: Headers) -> Headers:
+    """The provider's headers with our own; the serving transport writes `date` and `server`."""
+    kept = to_client(headers, relay.secret)
+    if relay.rewrite is not None:
+        kept = pairs_of(relay.rewrite(b"".join(b"%b: %b\r\n" % one for one in kept)))
+    dropped = {b"date", b"server", *(() if relay.same_length else (b"content-length",))}
+    return [*(field for field in kept if field[0] not in dropped), *pairs_of(relay.own)]
 
 
 def _head(scope: MutableMapping[str, Any]) -> RequestHead:

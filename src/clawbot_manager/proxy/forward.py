@@ -50,13 +50,13 @@ class UpstreamClient:
 
     @asynccontextmanager
     async def send(
-        self, request: UpstreamRequest, body: AsyncIterator[bytes] | None
+        self, request: UpstreamRequest, body: AsyncIterator[bytes] | None, length: int | None = None
     ) -> AsyncIterator[UpstreamResponse]:
         """Send to where the URL's scheme says; see `Upstream.send`."""
         if request.url.startswith(simulator.SIMULATED_BASE_URL + "/"):
             yield self._simulate(request)
             return
-        async with self._over_network(request, body) as response:
+        async with self._over_network(request, body, length) as response:
             yield response
 
     def _simulate(self, request: UpstreamRequest) -> UpstreamResponse:
@@ -67,16 +67,19 @@ class UpstreamClient:
 
     @asynccontextmanager
     async def _over_network(
-        self, request: UpstreamRequest, body: AsyncIterator[bytes] | None
+        self, request: UpstreamRequest, body: AsyncIterator[bytes] | None, length: int | None
     ) -> AsyncIterator[UpstreamResponse]:
         assert self._session is not None, "use the client as a context manager"
         data = body if body is not None else (request.body or None)
+        headers = [(_text(name), _text(value)) for name, value in request.headers]
+        if length is not None:
+            headers.append(("content-length", str(length)))
         try:
             response = await self._session.request(
                 request.method,
                 # Already encoded by the client, and byte for byte what the provider is to see.
                 URL(request.url, encoded=True),
-                headers=[(_text(name), _text(value)) for name, value in request.headers],
+                headers=headers,
                 data=data,
                 allow_redirects=False,
                 skip_auto_headers=_OWN_HEADERS,

@@ -5,10 +5,13 @@ does the same over the same database. Lookups are synchronous and never touch I/
 for a database.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
+
+import msgspec
 
 from clawbot_manager.vendors.usage import Usage, UsageSource
 
@@ -33,6 +36,7 @@ class BotIdentity:
     """The bot that a token belongs to. `tags` are the bot's key tags in order of preference.
 
     `pinned_keys` maps a vendor to the one key the bot's owner picked for it; absent = choose from the pool.
+    `expires_at` is when the token stops, None = never by itself.
     """
 
     bot_id: UUID
@@ -42,6 +46,7 @@ class BotIdentity:
     tags: tuple[str, ...]
     vendors: frozenset[str]
     pinned_keys: dict[str, UUID] = field(default_factory=dict)
+    expires_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +55,7 @@ class ProviderKey:
 
     `secret` is "" for vendors that need none. `base_url` replaces the vendor's own (custom, ollama, azure, a
     regional host); `api_type` is the dialect of a custom endpoint (`openai-chat`, `anthropic-messages`, ...).
+    `version` counts the changes of secret and address, so that no news of an old secret falls on a new one.
     """
 
     key_id: UUID
@@ -60,6 +66,7 @@ class ProviderKey:
     tag: str | None = None
     base_url: str | None = None
     api_type: str | None = None
+    version: int = 1
 
 
 class LimitHit(str):
@@ -75,8 +82,7 @@ class LimitHit(str):
         return hit
 
 
-@dataclass(slots=True)
-class Attempt:
+class Attempt(msgspec.Struct, gc=False, array_like=True):
     """One try with one key: the upstream's status, or the reason there was none."""
 
     key_id: UUID | None
@@ -84,11 +90,13 @@ class Attempt:
     reason: str | None = None
 
 
-@dataclass(slots=True)
-class UsageRecord:
-    """One finished request, as it is stored. Holds no prompt, no answer and no secret."""
+class UsageRecord(msgspec.Struct, gc=False, array_like=True):
+    """One finished request, as it is stored. Holds no prompt, no answer and no secret.
 
-    record_id: UUID
+    Proxies and workers of different versions pass them on by position: a new field goes to the end and has a
+    default, and none is moved or taken away. The same holds for `Attempt` and `Usage`.
+    """
+
     at: datetime
     trace_id: str
     owner_id: UUID
@@ -109,12 +117,21 @@ class UsageRecord:
     usage: Usage
     duration_ms: float
     first_byte_ms: float | None
-    attempts: list[Attempt] = field(default_factory=list)
+    attempts: list[Attempt] = []
     simulated: bool = False
 
 
 class TokenDirectory(Protocol):
-    """Finds the bot behind a token."""
+    """Finds the bot behind a token.
+
+    `epoch` changes whenever an answer of `find` may have changed (but for a token that expired meanwhile),
+    so a transport may keep what it found for as long as the epoch stands.
+    """
+
+    @property
+    def epoch(self) -> int:
+        """The number of the present state."""
+        ...
 
     def find(self, token: str) -> BotIdentity | None:
         """The bot, or None for a token that is unknown, revoked or expired."""
@@ -124,16 +141,18 @@ class TokenDirectory(Protocol):
 class KeyRing(Protocol):
     """Chooses provider keys."""
 
-    def candidates(self, bot: BotIdentity, vendor: str) -> list[ProviderKey]:
+    def candidates(self, bot: BotIdentity, vendor: str, tried: Collection[UUID] = ()) -> list[ProviderKey]:
         """The keys this bot may use for the vendor now, best first; [] when there is none.
 
         Only keys of the bot's owner; a pinned key alone; else the bot's tags in order, then untagged ones,
-        never another tag's; round robin within a tier; disabled, failed and cooling keys left out.
+        never another tag's; round robin within a tier; disabled, failed and cooling keys left out. The
+        first key's turn is taken by this call: before another try, ask again and name in `tried` the keys
+        that this request has used, so that turns stay fair and a key that must rest meanwhile is left alone.
         """
         ...
 
     def report(
-        self, key_id: UUID, *, status: int | None, reason: str | None, retry_after: float | None
+        self, key: ProviderKey, *, status: int | None, reason: str | None, retry_after: float | None
     ) -> None:
         """What came of using a key: `reason` is an error kind of the catalogue, None when it worked."""
         ...
@@ -147,6 +166,10 @@ class KeyInventory(Protocol):
 
     def has_any(self, bot: BotIdentity, vendor: str) -> bool:
         """Whether the bot's owner has stored any key for the vendor that this bot may ever use."""
+        ...
+
+    def ready_in(self, bot: BotIdentity, vendor: str) -> float | None:
+        """Seconds until the first of those keys has rested enough; None when none of them rests."""
         ...
 
 

@@ -5,10 +5,13 @@ anything that sounds like money, and retries 429 and 5xx for a while. So passing
 wrong set-up is 404, and no sentence speaks of credit, billing or payment.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from clawbot_manager.infra.http import ALLOW_SETTING
+import msgspec
+
+from clawbot_manager.infra.http.egress import ALLOW_SETTING
 from clawbot_manager.proxy.messages import Answer, FailureReason
+from clawbot_manager.proxy.ports import BotIdentity, KeyInventory
 from clawbot_manager.vendors.dialects import Dialect, ErrorFacts
 
 
@@ -38,6 +41,11 @@ BAD_PATH = Refusal(400, "bad_path", "The path of the request is not valid.")
 NOT_SERVED = Refusal(
     404, "path_not_served", "The proxy does not serve this path, because its usage cannot be counted."
 )
+ACCOUNT_NOT_SERVED = Refusal(
+    404,
+    "account_not_served",
+    "The proxy does not serve paths that manage the account behind the provider key.",
+)
 NO_KEY = Refusal(
     404, "no_key", "No provider key is stored for this vendor that this bot may use. Add one in the console."
 )
@@ -45,10 +53,24 @@ NO_KEY_AVAILABLE = Refusal(
     503, "no_key_available", "No provider key is ready for this vendor right now. Try again shortly.", 15.0
 )
 BODY_TOO_LARGE = Refusal(413, "body_too_large", "The body of the request is larger than the proxy takes.")
+HEAD_TOO_LARGE = Refusal(431, "head_too_large", "The head of the request is larger than the proxy takes.")
+BAD_REQUEST = Refusal(400, "bad_request", "This is not a valid HTTP request.")
+BODY_TIMEOUT = Refusal(408, "body_timeout", "The body of the request did not come in time.")
+PACKED = Refusal(
+    502,
+    "upstream_packed",
+    "The provider compressed its answer, unasked, in a way that the proxy cannot look into.",
+)
+NO_ROOM = Refusal(503, "no_room", "The proxy holds as many request bodies as it can. Try again shortly.", 2.0)
 
 _FAILURES: dict[FailureReason, Refusal] = {
     "connect_error": Refusal(502, "upstream_unreachable", "The provider could not be reached."),
     "connect_timeout": Refusal(504, "upstream_timeout", "The provider did not accept a connection in time."),
+    "tls_refused": Refusal(
+        502,
+        "upstream_untrusted",
+        "No TLS connection to trust could be made with the provider. Nothing was sent.",
+    ),
     "timeout": Refusal(504, "upstream_timeout", "The provider did not answer in time."),
     "broken": Refusal(502, "upstream_broken", "The provider closed the connection before it answered."),
     "egress_denied": Refusal(
@@ -63,8 +85,30 @@ _FAILURES: dict[FailureReason, Refusal] = {
 NO_BASE_URL = Refusal(
     502, "no_base_url", "The provider key names no base URL, and this vendor has no address of its own."
 )
+NOT_IN_PLAN = Refusal(
+    404,
+    "not_in_plan",
+    "The base URL of the provider key serves other APIs of this vendor, and not this one. Store a key for "
+    "this API as well, or call another one.",
+)
 
 _DEFAULT_RETRY_AFTER = 30.0
+
+
+def without_key(inventory: KeyInventory | None, bot: BotIdentity, vendor: str) -> Refusal:
+    """The refusal when no key is there to begin with: none was ever stored, or all of them rest.
+
+    Clients wait as long as they are told: until the first key is back, but a minute at most, because somebody
+    may put another one right meanwhile.
+    """
+    if inventory is None:
+        return NO_KEY_AVAILABLE
+    if not inventory.has_any(bot, vendor):
+        return NO_KEY
+    ready_in = inventory.ready_in(bot, vendor)
+    if ready_in is None:
+        return NO_KEY_AVAILABLE
+    return replace(NO_KEY_AVAILABLE, retry_after=min(ready_in, 60.0))
 
 
 def of_failure(reason: FailureReason) -> Refusal:
@@ -83,11 +127,14 @@ def of_limit(code: str, retry_after: float | None) -> Refusal:
     )
 
 
-def render(refusal: Refusal, dialect: Dialect, trace: str) -> Answer:
-    """The refusal as the dialect's SDK expects an error."""
-    body = dialect.error_body(
-        ErrorFacts(refusal.status, refusal.body_code or refusal.code, refusal.message, trace)
-    )
+def render(refusal: Refusal, dialect: Dialect, trace: str, *, numeric_code: bool = False) -> Answer:
+    """The refusal as the dialect's SDK expects an error; `numeric_code` see `ErrorRules`."""
+    code = refusal.body_code or refusal.code
+    if numeric_code and dialect.id.startswith("openai-"):
+        told = {"code": refusal.status, "message": refusal.message, "metadata": {"reason": code}}
+        body = msgspec.json.encode({"error": told})
+    else:
+        body = dialect.error_body(ErrorFacts(refusal.status, code, refusal.message, trace))
     headers = [
         (b"content-type", b"application/json"),
         (b"content-length", str(len(body)).encode()),

@@ -2,15 +2,11 @@
 
 import re
 
+from clawbot_manager.proxy.messages import Headers
+from clawbot_manager.proxy.policy import ACCOUNT, JOB_HEADER, METHOD_HEADERS, UNMETERED, Rule, rule_for
+
 _ROUTE = re.compile(r"/(?:api/)?v1/(?P<vendor>[A-Za-z0-9_-]{1,64})(?P<path>/.*)?", re.DOTALL)
 
-# Work whose cost shows in no answer of the same request, or that changes what others find on the server.
-_UNMETERED = re.compile(
-    r"/(?:batches|fine_tuning|fine-tuning|realtime|async|threads|assistants|videos|jobs|batch)(?:/.*)?"
-    r"|/messages/batches(?:/.*)?"
-    r"|/(?:models|tunedModels)/[^/]+:(?:batch|asyncBatch|predictLongRunning|bidi)\w*"
-    r"|/api/(?:pull|push|create|delete|copy|blobs)(?:/.*)?"
-)
 _READING = ("GET", "HEAD", "OPTIONS")
 
 
@@ -25,6 +21,23 @@ def split_route(path: str) -> tuple[str, str] | None:
     return None if found is None else (found["vendor"].lower(), found["path"] or "/")
 
 
-def is_unmetered(method: str, path: str) -> bool:
-    """Whether a request starts work that nothing here can count; reading about such work is harmless."""
-    return method not in _READING and _UNMETERED.fullmatch(path) is not None
+def is_of_the_account(path: str) -> bool:
+    """Whether a path manages the account behind a key, or hands out keys: no bot may even read there."""
+    return rule_for(ACCOUNT, path, "") is not None
+
+
+def unmetered(method: str, path: str, vendor: str = "") -> Rule | None:
+    """The rule against a request that starts work that nothing here can count; reading about it is
+    harmless.
+    """
+    return None if method in _READING else rule_for(UNMETERED, path, vendor)
+
+
+def starts_a_job(headers: Headers) -> bool:
+    """Whether a header makes a job of the call."""
+    return any(name == JOB_HEADER and value.strip().lower() == b"enable" for name, value in headers)
+
+
+def changes_method(headers: Headers) -> bool:
+    """Whether a header asks the provider to take the request for one of another method."""
+    return any(name in METHOD_HEADERS for name, _ in headers)

@@ -73,6 +73,15 @@ _CLIENT_NAMES = {"CLAWBOT_URL", "CLAWBOT_API_TOKEN", "CLAWBOT_KEY_SECRET"}
 _TEST_PREFIX = "CLAWBOT_TEST_"
 
 
+def without_settings(environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment without anything of this program's: for a process that has its settings already."""
+    return {
+        name: value
+        for name, value in environ.items()
+        if name not in WELL_KNOWN and not name.startswith(PREFIX)
+    }
+
+
 def _path_of(name: str) -> tuple[str, ...] | None:
     if name in WELL_KNOWN:
         return WELL_KNOWN[name]

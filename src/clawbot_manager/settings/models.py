@@ -47,6 +47,7 @@ class SecuritySettings(_Group):
     session_secret: SecretStr | None = None
     token_secret: SecretStr | None = None
     proxy_admin_token: SecretStr | None = None
+    core_dumps: bool = False
     sign_up: Literal["open", "closed"] = "open"
     access_token_seconds: int = Field(default=900, ge=60, le=3600)
     refresh_token_days: int = Field(default=30, ge=1, le=365)
@@ -61,8 +62,14 @@ class ProxySettings(_Group):
     connect_timeout_seconds: float = Field(default=10, gt=0)
     read_timeout_seconds: float = Field(default=300, gt=0)
     max_json_body_bytes: int = Field(default=32 * 1024 * 1024, ge=1024)
+    bot_parallel_requests: int = Field(default=0, ge=0)
+    bot_requests_per_minute: int = Field(default=0, ge=0)
+    workers: int = Field(default=1, ge=1, le=64)
+    poll_seconds: float = Field(default=0.2, gt=0, le=60)
     usage_flush_seconds: float = Field(default=0.2, gt=0, le=10)
+    usage_patience_seconds: float = Field(default=2, gt=0, le=60)
     usage_queue_size: int = Field(default=100_000, ge=100)
+    spool_max_bytes: int = Field(default=256 * 1024 * 1024, ge=0)
 
 
 class RuntimeSettings(_Group):
@@ -98,6 +105,7 @@ class LogSettings(_Group):
 
     level: Literal["debug", "info", "warning", "error"] = "info"
     format: Literal["auto", "console", "json"] = "auto"
+    requests: Literal["all", "failed", "none"] = "all"
 
 
 class Settings(_Group):

@@ -3,17 +3,19 @@
 import tomllib
 from collections.abc import Mapping
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from clawbot_manager.vendors.records import (
     AuthPlace,
+    BalanceCheck,
     Catalog,
     Endpoint,
     ErrorRule,
     ErrorRules,
     KeyCheck,
+    LimitHeaders,
     ModelIds,
     ModelsList,
     RedactionPattern,
@@ -32,7 +34,7 @@ _MESSAGE_AT = ("error.message", "error", "message", "detail")
 @cache
 def load_catalog() -> Catalog:
     """The catalogue that ships with the package. Read once; the records are immutable."""
-    text = files("clawbot_manager.vendors").joinpath("catalog.toml").read_text(encoding="utf-8")
+    text = Path(__file__).with_name("catalog.toml").read_text(encoding="utf-8")
     return parse_catalog(tomllib.loads(text))
 
 
@@ -80,10 +82,15 @@ def _vendor(vendor_id: str, table: Table) -> Vendor:
         auth_by_key_prefix=tuple((one["key_prefix"], _place(one)) for one in auth.get("by_key_prefix", ())),
         regional_base_urls=MappingProxyType(dict(table.get("regional_base_urls", {}))),
         host_suffixes=tuple(table.get("host_suffixes", ())),
+        own_paths=frozenset(table.get("own_paths", ())),
+        same_shape=MappingProxyType(dict(table.get("same_shape", {}))),
+        sockets=MappingProxyType(dict(table.get("sockets", {}))),
         env_keys=tuple(table["env_keys"]),
         key_prefixes=tuple(table["keys"]["prefixes"]),
         key_pattern=table["keys"].get("pattern"),
         retry_headers=tuple(one.lower() for one in limits.get("retry_headers", ())),
+        limits=_limits(limits),
+        balance=_balance(table.get("balance", {})),
         request_id_header=limits.get("request_id_header"),
     )
 
@@ -130,6 +137,20 @@ def _key_check(table: Table) -> KeyCheck:
     )
 
 
+def _limits(table: Table) -> tuple[LimitHeaders, ...]:
+    """The pairs among the vendor's limit headers: their names differ in one word."""
+    names = [one.lower() for one in table.get("headers", ())]
+    pairs = ((name.replace("reset", "remaining"), name) for name in names if "reset" in name)
+    return tuple(LimitHeaders(remaining, reset) for remaining, reset in pairs if remaining in names)
+
+
+def _balance(table: Table) -> BalanceCheck | None:
+    """Some vendors' balances are known, but not which of their fields says that requests will be served."""
+    if "left_at" not in table:
+        return None
+    return BalanceCheck(method=table["method"], url=table["url"], left_at=table["left_at"])
+
+
 def _errors(table: Table) -> ErrorRules:
     return ErrorRules(
         rules=tuple(ErrorRule(**rule) for rule in table["rules"]),
@@ -137,6 +158,7 @@ def _errors(table: Table) -> ErrorRules:
         code_at=_paths(table, "code_at", _CODE_AT),
         message_at=_paths(table, "message_at", _MESSAGE_AT),
         code_in_message=table.get("code_in_message"),
+        numeric_code=table.get("numeric_code", False),
     )
 
 

@@ -4,7 +4,7 @@ The caller sends a `CheckRequest` through a guarded client (or asks `answer_loca
 answer back to be judged.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -13,23 +13,22 @@ import msgspec
 from clawbot_manager.vendors import simulator
 from clawbot_manager.vendors.addressing import (
     CallPath,
-    NoBaseUrlError,
     auth_place,
-    base_for,
+    place_for,
     take_apart,
     target,
 )
 from clawbot_manager.vendors.dialects import dialect_named
-from clawbot_manager.vendors.errors import classify
+from clawbot_manager.vendors.errors import classify, decoded, values_at
 from clawbot_manager.vendors.records import Endpoint, Vendor
 
-Outcome = Literal["ok", "bad_key", "unknown"]
+Outcome = Literal["ok", "empty", "bad_key", "unknown"]
 
 # Paths of the model lists by the dialect of a custom endpoint.
 _CUSTOM_MODELS = {
-    "anthropic-messages": CallPath("", "v1", "/models"),
-    "google-generatecontent": CallPath("", "v1beta", "/models"),
-    "ollama": CallPath("", None, "/api/tags"),
+    "anthropic-messages": CallPath("", "v1", "/models", "/models"),
+    "google-generatecontent": CallPath("", "v1beta", "/models", "/models"),
+    "ollama": CallPath("", None, "/api/tags", "/api/tags"),
 }
 
 
@@ -44,11 +43,15 @@ class CheckRequest:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What an answer says of the key. `reason` is a stable word: an error kind, or why no answer came."""
+    """What an answer says of the key. `reason` is a stable word: an error kind, or why no answer came.
+
+    "empty": a good key whose account has no money. `has_money` None = the vendor does not tell.
+    """
 
     outcome: Outcome
     reason: str | None = None
     status: int | None = None
+    has_money: bool | None = None
 
 
 def key_check(
@@ -58,9 +61,18 @@ def key_check(
 
     Raises:
         NoBaseUrlError: the vendor needs a base URL and none is given.
+        NotInPlanError: the key's plan does not serve what would be asked.
     """
     check = vendor.key_check
     return _request(vendor, check.method, check.url, secret, base_url, api_type)
+
+
+def balance_check(
+    vendor: Vendor, secret: str, *, base_url: str | None = None, api_type: str | None = None
+) -> CheckRequest | None:
+    """The request whose answer tells whether the account has money; None where there is none known."""
+    check = vendor.balance
+    return None if check is None else _request(vendor, check.method, check.url, secret, base_url, api_type)
 
 
 def models_list(
@@ -70,6 +82,7 @@ def models_list(
 
     Raises:
         NoBaseUrlError: the vendor needs a base URL and none is given.
+        NotInPlanError: the key's plan does not serve what would be asked.
     """
     return _request(vendor, "GET", vendor.models.url, secret, base_url, api_type)
 
@@ -92,12 +105,35 @@ def judge(vendor: Vendor, status: int, body: bytes, *, api_type: str | None = No
             return Verdict("bad_key", "bad_key", status)
         return Verdict("ok", None, status)
     kind = classify(vendor, api_type, status, body)
-    if status in check.bad_key_status and _says_bad_key(vendor, body, kind):
+    if kind == "quota_exhausted":
+        return Verdict("empty", kind, status, has_money=False)
+    if kind == "bad_key" or (status in check.bad_key_status and _says_bad_key(vendor, status, body, kind)):
         return Verdict("bad_key", "bad_key", status)
-    if kind in ("rate_limited", "quota_exhausted", "forbidden") and status != 401:
-        # The vendor knew the key well enough to refuse for another reason; whether it works is not told.
-        return Verdict("unknown", kind, status)
-    return Verdict("bad_key" if kind == "bad_key" else "unknown", kind, status)
+    # Even if the vendor knew the key well enough to refuse for another reason: whether it works is not told.
+    return Verdict("unknown", kind, status)
+
+
+def judge_balance(vendor: Vendor, verdict: Verdict, status: int, body: bytes) -> Verdict:
+    """The verdict on a good key, together with the answer to `balance_check`; any odd answer adds nothing."""
+    check = vendor.balance
+    if check is None or verdict.outcome != "ok" or not 200 <= status < 300:
+        return verdict
+    left = _left(values_at(decoded(body), check.left_at))
+    if left is None:
+        return verdict
+    return replace(verdict, outcome="ok" if left else "empty", has_money=left)
+
+
+def _left(values: list[Any]) -> bool | None:
+    """Whether there is money, said by a boolean, or by an amount as number or text."""
+    for value in values:
+        if isinstance(value, bool):
+            return value
+        try:
+            return float(value) > 0
+        except (TypeError, ValueError):
+            continue
+    return None
 
 
 def judge_failure(reason: str) -> Verdict:
@@ -109,7 +145,7 @@ def parse_models(vendor: Vendor, body: bytes, *, api_type: str | None = None) ->
     """The model ids in the answer to `models_list`, in its order; [] when it is not understood."""
     try:
         content = msgspec.json.decode(body)
-    except (msgspec.DecodeError, RecursionError):
+    except (ValueError, RecursionError):  # ValueError: also text that is no UTF-8
         return []
     facts = vendor.models
     strip = facts.id_prefix_to_strip
@@ -129,14 +165,15 @@ def _items(content: Any, key: str) -> list[dict[str, Any]]:
     return [item for item in content if isinstance(item, dict)] if isinstance(content, list) else []
 
 
-def _says_bad_key(vendor: Vendor, body: bytes, kind: str) -> bool:
-    """A status alone convicts only where the catalogue names no words that must stand in the body."""
+def _says_bad_key(vendor: Vendor, status: int, body: bytes, kind: str) -> bool:
+    """A status alone convicts only where the catalogue names no words that must stand in the body.
+
+    A 401 that a rule of the vendor's calls "forbidden" is a good key's without the right to look.
+    """
     words = vendor.key_check.bad_key_body
-    if kind == "bad_key":
-        return True
-    if kind == "quota_exhausted":
-        return False
-    return not words or any(word.encode() in body for word in words)
+    if not words:
+        return not (status == 401 and kind == "forbidden")
+    return any(word.encode() in body for word in words)
 
 
 def _request(
@@ -149,12 +186,8 @@ def _request(
         )
         return CheckRequest(method, place.url, _headers(vendor, endpoint, secret, api_type))
     suffix = url.removeprefix(endpoint.base_url)
-    base, _ = base_for(vendor, endpoint, base_url)
-    if "{" in base:
-        raise NoBaseUrlError(vendor.id)
-    return CheckRequest(
-        method, _merge(base.rstrip("/"), suffix), _headers(vendor, endpoint, secret, api_type)
-    )
+    base = place_for(vendor, endpoint, base_url).base_url.rstrip("/")
+    return CheckRequest(method, _merge(base, suffix), _headers(vendor, endpoint, secret, api_type))
 
 
 def _merge(base: str, suffix: str) -> str:

@@ -1,10 +1,7 @@
 """What an upstream's error answer means: by the vendor's own ordered rules, then by the status alone."""
 
-import email.utils
-import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -42,24 +39,22 @@ _ANTHROPIC_TYPES: Mapping[str, ErrorKind] = {
     "api_error": "server_error",
 }
 
-_MAX_WAIT_SECONDS = 86_400.0
-
 
 def classify(vendor: Vendor, dialect: str | None, status: int, body: bytes) -> ErrorKind:
     """The kind of an error answer (status >= 400). Never raises, whatever the body is."""
-    content = _decode(body)
+    content = decoded(body)
     rules = vendor.errors
-    types = _texts(content, rules.type_at)
-    codes = _texts(content, rules.code_at)
-    messages = [*_texts(content, rules.message_at), *([content] if isinstance(content, str) else [])]
+    types = texts_at(content, rules.type_at)
+    codes = texts_at(content, rules.code_at)
+    messages = [*texts_at(content, rules.message_at), *([content] if isinstance(content, str) else [])]
     if content is None:
         messages.append(body[:4096].decode("utf-8", "replace"))
     if rules.code_in_message is not None:
         found = (re.search(rules.code_in_message, message) for message in messages)
         codes += [match.group(1) for match in found if match is not None]
     if dialect == "anthropic-messages":
-        types += _texts(content, ("error.type",))
-        codes += _texts(content, ("error.details.error_code",))
+        types += texts_at(content, ("error.type",))
+        codes += texts_at(content, ("error.details.error_code",))
     for rule in rules.rules:
         if _matches(rule, status, types, codes, messages):
             return rule.kind
@@ -77,23 +72,6 @@ def by_status(status: int) -> ErrorKind:
     return "server_error" if status >= 500 else "bad_request"
 
 
-def retry_after(headers: Iterable[tuple[str, str]], body: bytes = b"") -> float | None:
-    """Seconds to wait as the answer asks for: `retry-after-ms`, `retry-after` (seconds or a date, RFC 9110
-    section 10.2.3), or Google's `RetryInfo.retryDelay` in the body. None when it says nothing usable.
-    """
-    fields = {name.lower(): value.strip() for name, value in headers}
-    waits = (
-        _number(fields.get("retry-after-ms"), 0.001),
-        _number(fields.get("retry-after"), 1.0),
-        _date(fields.get("retry-after")),
-        _google_delay(body),
-    )
-    for wait in waits:
-        if wait is not None:
-            return min(max(wait, 0.0), _MAX_WAIT_SECONDS)
-    return None
-
-
 def _matches(rule: ErrorRule, status: int, types: list[str], codes: list[str], messages: list[str]) -> bool:
     if rule.status is not None and rule.status != status:
         return False
@@ -107,22 +85,29 @@ def _matches(rule: ErrorRule, status: int, types: list[str], codes: list[str], m
     return any(needle in message.lower() for message in messages)
 
 
-def _decode(body: bytes) -> Any:
+def decoded(body: bytes) -> Any:
+    """The body's JSON, or None when it is not JSON."""
     try:
         return msgspec.json.decode(body)
-    except (msgspec.DecodeError, RecursionError):
+    except (ValueError, RecursionError):  # ValueError: also text that is no UTF-8
         return None
 
 
-def _texts(content: Any, paths: Iterable[str]) -> list[str]:
+def texts_at(content: Any, paths: Iterable[str]) -> list[str]:
     """The scalars found at the dotted paths, as text."""
     found: list[str] = []
     for path in paths:
-        values = _walk(content, path.split("."))
         found += [
-            str(one) for one in values if isinstance(one, (str, int, float)) and not isinstance(one, bool)
+            str(one)
+            for one in values_at(content, path)
+            if isinstance(one, (str, int, float)) and not isinstance(one, bool)
         ]
     return found
+
+
+def values_at(content: Any, path: str) -> list[Any]:
+    """What stands at the dotted path; `[]` after a step walks a list."""
+    return list(_walk(content, path.split(".")))
 
 
 def _walk(value: Any, steps: list[str]) -> Iterator[Any]:
@@ -139,32 +124,3 @@ def _walk(value: Any, steps: list[str]) -> Iterator[Any]:
             yield from _walk(item, rest)
     else:
         yield from _walk(inner, rest)
-
-
-def _number(text: str | None, unit: float) -> float | None:
-    try:
-        number = float(text) * unit if text else None
-    except ValueError:
-        return None
-    return number if number is not None and math.isfinite(number) else None
-
-
-def _date(text: str | None) -> float | None:
-    if not text:
-        return None
-    try:
-        moment = email.utils.parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return (moment - datetime.now(UTC)).total_seconds()
-
-
-def _google_delay(body: bytes) -> float | None:
-    if b"retryDelay" not in body:
-        return None
-    for text in _texts(_decode(body), ("error.details[].retryDelay",)):
-        if text.endswith("s"):
-            return _number(text[:-1], 1.0)
-    return None

@@ -13,6 +13,10 @@ DialectId = Literal[
     "cohere-v2",
     "ollama",
     "dashscope-native",
+    "openai-realtime",
+    "google-live",
+    "dashscope-tasks",
+    "dashscope-realtime",
 ]
 ErrorKind = Literal[
     "bad_key",
@@ -38,9 +42,12 @@ class AuthPlace:
     prefix: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Endpoint:
-    """Where a vendor serves a dialect: a request goes to `base_url` + `path`."""
+    """Where a vendor serves a dialect: a request goes to `base_url` + `path`.
+
+    An endpoint, like a vendor, is equal to itself only: what is worked out for one can be kept.
+    """
 
     dialect: str
     region: str
@@ -77,6 +84,23 @@ class KeyCheck:
 
 
 @dataclass(frozen=True, slots=True)
+class BalanceCheck:
+    """A free request that tells whether the account has money: `left_at` is true, or a number above 0."""
+
+    method: str
+    url: str
+    left_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class LimitHeaders:
+    """Two headers of one rate limit: what is left of it, and when it is whole again."""
+
+    remaining: str
+    reset: str
+
+
+@dataclass(frozen=True, slots=True)
 class ErrorRule:
     """A condition on an error answer; a field that is None is not looked at."""
 
@@ -89,13 +113,17 @@ class ErrorRule:
 
 @dataclass(frozen=True, slots=True)
 class ErrorRules:
-    """A vendor's ordered rules, and where in its error body type, code and message stand."""
+    """A vendor's ordered rules, and where in its error body type, code and message stand.
+
+    `numeric_code`: the code of its OpenAI-shaped errors is the HTTP status, and its SDK takes nothing else.
+    """
 
     rules: tuple[ErrorRule, ...]
     type_at: tuple[str, ...]
     code_at: tuple[str, ...]
     message_at: tuple[str, ...]
     code_in_message: str | None = None
+    numeric_code: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +142,14 @@ class RedactionPattern:
     pattern: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Vendor:
-    """One AI vendor."""
+    """One AI vendor.
+
+    `own_paths` are paths of OpenAI's form that belong to the vendor's own API; `same_shape` names paths whose
+    requests and answers have the shape of another path's. `sockets` are the WebSockets that the vendor
+    documents: dialects by path, without base path and version.
+    """
 
     id: str
     name: str
@@ -137,10 +170,15 @@ class Vendor:
     auth_by_key_prefix: tuple[tuple[str, AuthPlace], ...] = ()
     regional_base_urls: Mapping[str, str] = field(default_factory=dict)
     host_suffixes: tuple[str, ...] = ()
+    own_paths: frozenset[str] = frozenset()
+    same_shape: Mapping[str, str] = field(default_factory=dict)
+    sockets: Mapping[str, str] = field(default_factory=dict)
     env_keys: tuple[str, ...] = ()
     key_prefixes: tuple[str, ...] = ()
     key_pattern: str | None = None
     retry_headers: tuple[str, ...] = ()
+    limits: tuple[LimitHeaders, ...] = ()
+    balance: BalanceCheck | None = None
     request_id_header: str | None = None
 
     def endpoints_for(self, dialect: str) -> tuple[Endpoint, ...]:
@@ -155,6 +193,15 @@ class Vendor:
         """
         first = self.endpoints[0].dialect
         return "openai-chat" if first == "openai-responses" else first
+
+    @property
+    def tells_usage_when_asked(self) -> bool:
+        """Whether a stream of chat completions tells its usage only to who sets `include_usage`.
+
+        Where the vendor's own dialect tells it in its events, its chat completions are asked if they may be.
+        """
+        asked = self.stream_usage == "opt-in"
+        return asked or (self.stream_usage == "dialect" and self.accepts_stream_options)
 
     @property
     def dialects(self) -> tuple[str, ...]:

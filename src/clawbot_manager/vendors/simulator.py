@@ -58,7 +58,7 @@ def answer(method: str, path: str, body: bytes) -> SimulatedAnswer:
 def _chat(body: bytes) -> SimulatedAnswer:
     try:
         request = msgspec.json.decode(body)
-    except (msgspec.DecodeError, RecursionError):
+    except (ValueError, RecursionError):  # ValueError: also text that is no UTF-8
         request = None
     messages = request.get("messages") if isinstance(request, dict) else None
     if not isinstance(request, dict) or not isinstance(messages, list) or not messages:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -220,3 +221,20 @@ class TestSchemaChange:
             async with database.connection() as connection:
                 await connection.exec_driver_sql("INSERT INTO children VALUES (2)")
         await database.close()
+
+
+async def test_a_new_file_that_somebody_else_is_writing_is_waited_for(tmp_path: Path) -> None:
+    """SQLite asks no busy handler when it turns a file to WAL: two starts at once met "locked"."""
+    path = tmp_path / "new.db"
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("CREATE TABLE something (id INTEGER)")
+    other.execute("BEGIN")
+    other.execute("INSERT INTO something VALUES (1)")
+    database = Database(f"sqlite+aiosqlite:///{path}", EventBus())
+    asked = asyncio.create_task(database.ping())
+    done, _ = await asyncio.wait([asked], timeout=0.1)
+    assert not done
+    other.execute("COMMIT")
+    await asked
+    await database.close()
+    other.close()

@@ -1,4 +1,4 @@
-"""Recognising a dialect, reading requests, wording errors."""
+"""Recognising a dialect, wording errors."""
 
 from __future__ import annotations
 
@@ -6,70 +6,114 @@ import json
 
 import pytest
 
-from clawbot_manager.vendors.dialects import DIALECTS, ErrorFacts, RequestFacts, recognise
+from clawbot_manager.vendors.dialects import DIALECTS, Dialect, ErrorFacts, dialect_named, recognise
 from clawbot_manager.vendors.dialects.openai import is_usage_chunk
 
 
 class TestRecognise:
     @pytest.mark.parametrize(
-        ("method", "path", "dialect"),
+        ("path", "dialect"),
         [
-            ("POST", "/chat/completions", "openai-chat"),
-            ("POST", "/deployments/d/chat/completions", "openai-chat"),
-            ("POST", "/responses", "openai-responses"),
-            ("POST", "/messages", "anthropic-messages"),
-            ("POST", "/messages/count_tokens", "anthropic-messages"),
-            ("POST", "/models/gemini-4:generateContent", "google-generatecontent"),
-            ("POST", "/models/gemini-4:streamGenerateContent", "google-generatecontent"),
-            ("POST", "/api/chat", "ollama"),
-            ("POST", "/embeddings", "openai-other"),
-            ("POST", "/chat", "cohere-v2"),
-            ("POST", "/services/aigc/text-generation/generation", "dashscope-native"),
+            ("/chat/completions", "openai-chat"),
+            ("/deployments/d/chat/completions", "openai-chat"),
+            ("/sonar", "openai-chat"),
+            ("/responses", "openai-responses"),
+            ("/responses/compact", "openai-responses"),
+            ("/agent", "openai-responses"),
+            ("/messages", "anthropic-messages"),
+            ("/messages/count_tokens", "anthropic-messages"),
+            ("/models/gemini-4:generateContent", "google-generatecontent"),
+            ("/models/gemini-4:streamGenerateContent", "google-generatecontent"),
+            ("/tunedModels/t:generateContent", "google-generatecontent"),
+            ("/models/imagen:predict", "google-generatecontent"),
+            ("/interactions", "google-generatecontent"),
+            ("/api/chat", "ollama"),
+            ("/api/generate", "ollama"),
+            ("/embeddings", "openai-other"),
+            ("/deployments/d/embeddings", "openai-other"),
+            ("/completions", "openai-other"),
+            ("/fim/completions", "openai-other"),
+            ("/rerank", "openai-other"),
+            ("/audio/speech", "openai-other"),
+            ("/audio/transcriptions", "openai-other"),
+            ("/images/edits", "openai-other"),
+            ("/moderations", "openai-other"),
+            ("/ocr", "openai-other"),
+            ("/t2a_v2", "openai-other"),
+            ("/chat", "cohere-v2"),
+            ("/embed", "cohere-v2"),
+            ("/services/aigc/text-generation/generation", "dashscope-native"),
+            ("/services/embeddings/text-embedding/text-embedding", "dashscope-native"),
+            ("/services/rerank/text-rerank/text-rerank", "dashscope-native"),
         ],
     )
-    def test_known(self, method: str, path: str, dialect: str) -> None:
-        found = recognise(method, path)
+    def test_known(self, path: str, dialect: str) -> None:
+        found = recognise("POST", path)
         assert found is not None
         assert found.id == dialect
+        assert found.collector(path).usage.source == "none"
 
     @pytest.mark.parametrize(
         ("method", "path"),
         [
             ("GET", "/models"),
             ("GET", "/chat/completions"),
+            ("GET", "/responses/resp_1"),
             ("POST", "/files"),
             ("POST", "/threads/t/messages"),
+            ("POST", "/audio/voices"),
+            ("POST", "/responses/resp_1/cancel"),
         ],
     )
     def test_unknown(self, method: str, path: str) -> None:
         assert recognise(method, path) is None
 
+    def test_by_name(self) -> None:
+        assert dialect_named("ollama").id == "ollama"
+        assert dialect_named(None).id == dialect_named("no such").id == "openai-chat"
 
-class TestFacts:
-    def test_body(self) -> None:
-        body = b'{"model":"m","stream":true,"stream_options":{"include_usage":false},"x":[1,{"y":2}]}'
-        assert DIALECTS["openai-chat"].facts("/chat/completions", body) == RequestFacts("m", True, False)
+    @pytest.mark.parametrize(
+        ("path", "asked"),
+        [
+            ("/chat/completions", True),
+            ("/completions", True),
+            ("/deployments/d/completions", True),
+            ("/fim/completions", False),
+            ("/responses", False),
+            ("/messages", False),
+            ("/models/m:streamGenerateContent", False),
+            ("/api/chat", False),
+            ("/chat", False),
+            ("/embeddings", False),
+        ],
+    )
+    def test_who_is_asked_for_usage(self, path: str, asked: bool) -> None:
+        dialect = recognise("POST", path)
+        assert dialect is not None
+        assert dialect.asks_usage(path) is asked
 
-    def test_google_in_the_path(self) -> None:
-        facts = DIALECTS["google-generatecontent"].facts("/models/a%2Eb:streamGenerateContent", b"")
-        assert facts == RequestFacts("a.b", True)
-
-    def test_ollama_streams_unless_told(self) -> None:
-        ollama = DIALECTS["ollama"]
-        assert ollama.facts("/api/chat", b'{"model":"m"}').stream
-        assert not ollama.facts("/api/chat", b'{"model":"m","stream":false}').stream
-        assert not ollama.facts("/api/embed", b'{"model":"m"}').stream
-
-    @pytest.mark.parametrize("body", [b"", b"[]", b"{", b'{"model":1,"stream":"yes"}', b"[" * 100_000])
-    def test_nonsense(self, body: bytes) -> None:
-        assert DIALECTS["openai-chat"].facts("/chat/completions", body) == RequestFacts()
+    @pytest.mark.parametrize(
+        ("path", "forms"),
+        [
+            ("/audio/transcriptions", True),
+            ("/images/edits", True),
+            ("/deployments/d/audio/translations", True),
+            ("/embeddings", False),
+            ("/chat/completions", False),
+            ("/responses", False),
+        ],
+    )
+    def test_who_takes_forms(self, path: str, forms: bool) -> None:
+        dialect = recognise("POST", path)
+        assert dialect is not None
+        assert dialect.takes_forms(path) is forms
 
 
 class TestErrors:
     @pytest.mark.parametrize("dialect", DIALECTS.values(), ids=lambda one: one.id)
     @pytest.mark.parametrize("status", [400, 401, 403, 404, 413, 429, 502, 503, 504])
-    def test_json_with_the_message(self, dialect: object, status: int) -> None:
-        body = dialect.error_body(ErrorFacts(status, "a_code", "Say this.", "trace"))  # type: ignore[attr-defined]
+    def test_json_with_the_message(self, dialect: Dialect, status: int) -> None:
+        body = dialect.error_body(ErrorFacts(status, "a_code", "Say this.", "trace"))
         assert "Say this." in json.dumps(json.loads(body))
 
     def test_anthropic(self) -> None:

@@ -433,7 +433,7 @@ export interface paths {
         };
         /**
          * Provider Key Health
-         * @description How many keys are in which state.
+         * @description How many keys are in which state, and each key's own, the worst first.
          */
         get: operations["provider_key_health"];
         put?: never;
@@ -728,11 +728,15 @@ export interface components {
         };
         /**
          * AttemptOut
-         * @description One try with one key.
+         * @description One try with one key: the provider's status, or the reason why there was none.
+         *
+         *     `key_label` is the key's present label.
          */
         AttemptOut: {
             /** Key Id */
             key_id: string | null;
+            /** Key Label */
+            key_label?: string | null;
             /** Reason */
             reason: string | null;
             /** Status */
@@ -1143,17 +1147,59 @@ export interface components {
             checked_at: string;
             /** Detail */
             detail: string;
+            /**
+             * Has Money
+             * @description null: the vendor tells nothing of the account's money
+             */
+            has_money: boolean | null;
             /** Latency Ms */
             latency_ms: number | null;
             /**
              * Result
+             * @description empty: the vendor takes the key, and says that the account's money is used up
              * @enum {string}
              */
-            result: "ok" | "bad_key" | "unknown";
+            result: "ok" | "empty" | "bad_key" | "unknown";
+        };
+        /**
+         * KeyHealthItem
+         * @description The state of one key, and what follows from it.
+         */
+        KeyHealthItem: {
+            /** Cooled Until */
+            cooled_until: string | null;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Label */
+            label: string;
+            /** Last Checked At */
+            last_checked_at: string | null;
+            /** Last Used At */
+            last_used_at: string | null;
+            /** Next Check At */
+            next_check_at: string | null;
+            /**
+             * State
+             * @description cooling: rests after a rate limit. parked: the account's money or quota is used up. failed: refused by the vendor, not used until a free check finds it good
+             * @enum {string}
+             */
+            state: "active" | "cooling" | "parked" | "failed" | "disabled";
+            /** State Detail */
+            state_detail: string | null;
+            /**
+             * State Reason
+             * @description A stable code, null for an active key: bad_key, quota_exhausted or rate_limited
+             */
+            state_reason: string | null;
+            /** Vendor */
+            vendor: string;
         };
         /**
          * KeyHealthOut
-         * @description All keys at a glance.
+         * @description All keys at a glance: how many are in which state, and each one's state, the worst first.
          */
         KeyHealthOut: {
             /** Active */
@@ -1164,6 +1210,10 @@ export interface components {
             disabled: number;
             /** Failed */
             failed: number;
+            /** Keys */
+            keys: components["schemas"]["KeyHealthItem"][];
+            /** Parked */
+            parked: number;
             /** Total */
             total: number;
         };
@@ -1359,6 +1409,11 @@ export interface components {
             /** Base Url */
             base_url: string | null;
             /**
+             * Cooled Until
+             * @description When a cooling or parked key is used again
+             */
+            cooled_until: string | null;
+            /**
              * Created At
              * Format: date-time
              */
@@ -1388,16 +1443,27 @@ export interface components {
             last_checked_at: string | null;
             /** Last Used At */
             last_used_at: string | null;
+            /**
+             * Next Check At
+             * @description When the vendor is asked again, for free
+             */
+            next_check_at: string | null;
             /** Notes */
             notes: string;
             owner: components["schemas"]["OwnerOut"];
             /**
              * State
+             * @description cooling: rests after a rate limit. parked: the account's money or quota is used up. failed: refused by the vendor, not used until a free check finds it good
              * @enum {string}
              */
-            state: "active" | "cooling" | "failed" | "disabled";
+            state: "active" | "cooling" | "parked" | "failed" | "disabled";
             /** State Detail */
             state_detail: string | null;
+            /**
+             * State Reason
+             * @description A stable code, null for an active key: bad_key, quota_exhausted or rate_limited
+             */
+            state_reason: string | null;
             /** Tag */
             tag: string | null;
             /**
@@ -1537,7 +1603,12 @@ export interface components {
         };
         /**
          * UsageOut
-         * @description One request that went through the proxy. A null count was not said by the provider; 0 was.
+         * @description One request that went through the proxy. A null count is not known; 0 is known to be none.
+         *
+         *     `usage_source`: "provider" = the counts are the provider's own; "estimated" = at least one was worked out
+         *     from the sizes of request and answer; "none" = nothing was used, or nothing can be said. `details` holds
+         *     what only some answers tell and prices may need, such as `audio_input_tokens` or `service_tier`.
+         *     `first_byte_ms` is null when the provider gave no answer.
          */
         UsageOut: {
             /**
@@ -1556,6 +1627,10 @@ export interface components {
             cache_read_tokens: number | null;
             /** Cache Write Tokens */
             cache_write_tokens: number | null;
+            /** Details */
+            details: {
+                [key: string]: number | string;
+            } | null;
             /** Dialect */
             dialect: string | null;
             /** Duration Ms */
@@ -1595,6 +1670,11 @@ export interface components {
             status: number;
             /** Streamed */
             streamed: boolean;
+            /**
+             * Token Id
+             * Format: uuid
+             */
+            token_id: string;
             /** Trace Id */
             trace_id: string;
             /**
@@ -1624,7 +1704,7 @@ export interface components {
         };
         /**
          * UsageTotals
-         * @description Sums over what the caller may see.
+         * @description Sums over what the caller may see. `errors` leaves out requests whose client left by itself.
          */
         UsageTotals: {
             /** Errors */
@@ -3791,6 +3871,10 @@ export interface operations {
                 limit?: number;
                 hostname?: string | null;
                 vendor?: string | null;
+                /** @description As the header `x-clawbot-trace-id` told it */
+                trace_id?: string | null;
+                /** @description A client that left by itself is no failure */
+                failed?: boolean | null;
             };
             header?: never;
             path?: never;

@@ -17,6 +17,16 @@ export function formatPercent(value: number | null | undefined): string {
   return value == null ? NOTHING : `${value.toLocaleString(currentLocale(), { maximumFractionDigits: 1 })} %`;
 }
 
+/** Money as providers tell it: a request often costs less than a cent, so small sums keep their figures. */
+export function formatCost(dollars: number): string {
+  return dollars.toLocaleString(currentLocale(), {
+    style: "currency",
+    currency: "USD",
+    minimumFractionDigits: 2,
+    maximumSignificantDigits: dollars < 1 ? 4 : undefined,
+  });
+}
+
 export function formatBytes(value: number | null | undefined): string {
   if (value == null) return NOTHING;
   const units = ["B", "KiB", "MiB", "GiB", "TiB"];

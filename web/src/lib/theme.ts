@@ -34,6 +34,7 @@ export const theme = createTheme({
   components: {
     Notification: { styles: { description: { color: "var(--mantine-color-dimmed)" } } },
     Modal: { styles: { content: SURFACE, header: SURFACE } },
+    Drawer: { styles: { content: SURFACE, header: SURFACE } },
   },
   primaryColor: "tide",
   primaryShade: { light: 7, dark: 7 },

@@ -21,6 +21,10 @@ function files(directory: string, name: RegExp): string[] {
     .map((path) => readFileSync(join(directory, path), "utf8"));
 }
 
+function found(text: string, pattern: RegExp): string[] {
+  return [...text.matchAll(pattern)].map((match) => match[1] ?? "");
+}
+
 const texts = { en: flatten(en), zh: flatten(zh) };
 const keysOf = (map: Map<string, string>) => new Set([...map.keys()].map((key) => key.replace(PLURAL, "")));
 const parameters = (text: string) => [...text.matchAll(/{{(\w+)}}/g)].map((match) => match[1]).sort();
@@ -49,5 +53,33 @@ describe("the translations", () => {
     const codes = new Set([...python.matchAll(/^ +code = "(\w+)"/gm)].map((match) => match[1] ?? ""));
     expect(codes.size).toBeGreaterThan(10);
     expect([...codes].filter((code) => !texts.en.has(`problem.${code}`))).toEqual([]);
+  });
+
+  it("have words for whatever the proxy says of a request", () => {
+    const proxy = join(ROOT, "../src/clawbot_manager");
+    const sources = files(join(proxy, "proxy"), /\.py$/).join("\n");
+    const kinds = readFileSync(join(proxy, "vendors/records.py"), "utf8").match(
+      /ErrorKind = Literal\[([^\]]+)/,
+    );
+    const failures = sources.match(/FailureReason = Literal\[([^\]]+)/);
+    const limits = files(join(proxy, "control/dataplane"), /^budgets\.py$/).join("\n");
+    const codes = new Set([
+      ...found(sources, /Refusal\(\s*\d+,\s*"(\w+)"/g),
+      ...found(sources, /_close\("(\w+)"\)/g),
+      ...found(kinds?.[1] ?? "", /"(\w+)"/g),
+      ...found(failures?.[1] ?? "", /"(\w+)"/g),
+      ...found(limits, /LimitHit\("(\w+)"/g),
+      ...["client_closed", "aborted", "error_in_answer", "stream_options_refused"],
+      ...["client_stalled", "idle_timeout"],
+    ]);
+    expect(codes.size).toBeGreaterThan(35);
+    expect([...codes].filter((code) => !texts.en.has(`usage.codes.${code}`))).toEqual([]);
+  });
+
+  it("name every detail of a request's usage", () => {
+    const usage = readFileSync(join(ROOT, "../src/clawbot_manager/vendors/usage.py"), "utf8");
+    const names = found(usage.split("Its names:")[1] ?? "", /`(\w+)`/g);
+    expect(names.length).toBeGreaterThan(40);
+    expect(names.filter((name) => !texts.en.has(`usage.detail.${name}`))).toEqual([]);
   });
 });

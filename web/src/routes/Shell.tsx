@@ -15,6 +15,7 @@ import { useTranslation } from "react-i18next";
 import { systemQuery } from "@/api";
 import { LanguageMenu, Logo, ThemeMenu } from "@/components";
 import { saveLocale, signOut, useUser } from "@/features/accounts";
+import { KeysBadge } from "@/features/keys";
 
 const PAGES = [
   { to: "/bots", label: "nav.bots", icon: IconRobot },
@@ -103,6 +104,7 @@ export default function Shell() {
               activeProps={{ "data-active": true }}
               label={t(label)}
               leftSection={<Icon size={18} stroke={1.7} aria-hidden="true" />}
+              rightSection={to === "/provider-keys" && <KeysBadge />}
               onClick={close}
               className="nav-item"
             />

@@ -1,4 +1,4 @@
-"""`key list|add|verify|models|delete|edit`: provider keys, whose secrets only ever go in."""
+"""`key list|health|add|check|models|delete|edit`: provider keys, whose secrets only ever go in."""
 
 import os
 from typing import Annotated, Any
@@ -45,7 +45,7 @@ def list_keys(session: Session, limit: LimitOption = 50) -> None:
             key["label"],
             key["vendor"] + (" (simulated)" if key["is_simulated"] else ""),
             key["tag"],
-            key["state"],
+            _state(key),
             key["hint"],
             when(key["last_used_at"]),
             key["used_by"],
@@ -57,6 +57,27 @@ def list_keys(session: Session, limit: LimitOption = 50) -> None:
     empty = "No provider keys yet. Add one with `clawbot-manager key add`."
     session.out.data(page, lambda: session.out.table(headers, rows, empty=empty))
     more(session, page)
+
+
+@api_command(app, "health")
+def health(session: Session) -> None:
+    """Show the state of each key, the worst first, and when it is used or checked again."""
+    found = session.client.get("/api/provider-key/health")
+    rows = [
+        (
+            key["label"],
+            key["vendor"],
+            _state(key),
+            key["state_detail"],
+            when(key["next_check_at"]),
+            when(key["last_checked_at"]),
+            when(key["last_used_at"]),
+        )
+        for key in found["keys"]
+    ]
+    headers = ("LABEL", "VENDOR", "STATE", "WHY", "NEXT CHECK", "LAST CHECK", "LAST USED")
+    empty = "No provider keys yet. Add one with `clawbot-manager key add`."
+    session.out.data(found, lambda: session.out.table(headers, rows, empty=empty))
 
 
 @api_command(app, "add")
@@ -106,10 +127,12 @@ def add(
 
 
 @api_command(app, "verify")
-def verify(session: Session, key: KeyArgument) -> None:
-    """Ask the provider whether a key works.
+@api_command(app, "check")
+def check_key(session: Session, key: KeyArgument) -> None:
+    """Ask the provider whether a key works; one that failed or was parked is then used again.
 
-    The request costs nothing. Ends with exit code 1 when the key is not known to work.
+    The request costs nothing. Ends with exit code 1 when the key is not known to work. `key verify` is the
+    same.
     """
     found = _find(session, key)
     check = session.client.post(f"{_path(found)}/verify")
@@ -240,6 +263,13 @@ def _find(session: Session, wanted: str) -> dict[str, Any]:
     return find_one(keys, wanted, name="label", what="provider key")
 
 
+def _state(key: dict[str, Any]) -> str:
+    """The state, its reason, and when a rest is over."""
+    reason = f" ({key['state_reason']})" if key["state_reason"] else ""
+    until = f" until {when(key['cooled_until'])}" if key["cooled_until"] else ""
+    return f"{key['state']}{until}{reason}"
+
+
 def _path(key: dict[str, Any]) -> str:
     return f"/api/provider-key/{segment(key['id'])}"
 
@@ -253,8 +283,9 @@ def _show(session: Session, key: dict[str, Any]) -> None:
         "base URL": key["base_url"],
         "API type": key["api_type"],
         "secret": key["hint"],
-        "state": key["state"],
-        "detail": key["state_detail"],
+        "state": _state(key),
+        "why": key["state_detail"],
+        "next check": when(key["next_check_at"]),
         "simulated": key["is_simulated"],
         "notes": key["notes"],
         "used by": key["used_by"],

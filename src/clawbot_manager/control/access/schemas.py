@@ -28,4 +28,4 @@ class ApiTokenOut(Schema):
 class ApiTokenCreated(ApiTokenOut):
     """The answer to making one: the only time the token is shown."""
 
-    token: str
+    token: str = Field(repr=False)

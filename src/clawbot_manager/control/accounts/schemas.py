@@ -22,7 +22,7 @@ class SignUpIn(Input):
     password: NewPassword
     nickname: Nickname | None = None
     locale: Locale = "en"
-    setup_token: str | None = Field(default=None, max_length=200)
+    setup_token: str | None = Field(default=None, max_length=200, repr=False)
 
 
 class SignInIn(Input):
@@ -53,7 +53,7 @@ class UserPatch(Input):
 class SessionOut(Schema):
     """A signed-in session. The refresh token travels in an HttpOnly cookie, never in a body."""
 
-    access_token: str
+    access_token: str = Field(repr=False)
     token_type: Literal["bearer"] = "bearer"  # noqa: S105
     expires_in: int = Field(description="Seconds until the access token ends")
     user: UserOut

@@ -1,7 +1,7 @@
 """Sign-up, sign-in, and sessions whose refresh token rotates at each use."""
 
 import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from pydantic import SecretStr
@@ -45,8 +45,8 @@ class SignedIn:
     """A session just started or continued: the user, and the two tokens for them."""
 
     user: User
-    access_token: str
-    refresh_token: str
+    access_token: str = field(repr=False)
+    refresh_token: str = field(repr=False)
 
 
 class AccountService:

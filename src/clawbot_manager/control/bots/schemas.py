@@ -159,7 +159,7 @@ class BotTokenOut(Schema):
 class BotTokenCreated(BotTokenOut):
     """The answer to making one: the only time the token is shown, with the base URL to use it at."""
 
-    token: str
+    token: str = Field(repr=False)
     base_urls: dict[str, str] = Field(description="Vendor -> base URL to give to that vendor's SDK")
 
 

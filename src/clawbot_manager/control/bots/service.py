@@ -32,6 +32,7 @@ from clawbot_manager.control.bots.schemas import (
 )
 from clawbot_manager.control.personas.service import PersonaService
 from clawbot_manager.control.shared.caller import Caller
+from clawbot_manager.control.shared.data_plane import tell_data_plane
 from clawbot_manager.control.shared.events import BotTokensChanged, BotWanted
 from clawbot_manager.control.vault import repository as vault
 from clawbot_manager.control.vault.models import ProviderKey
@@ -261,7 +262,7 @@ class BotService:
         token.expires_at = ends
         tx.add(token)
         await tx.flush()
-        tx.tell(BotTokensChanged(bot.id))
+        await tell_data_plane(tx, BotTokensChanged(bot.id))
         return token, plain
 
     async def revoke_token(self, tx: Transaction, bot: Bot, token_id: UUID) -> None:
@@ -274,7 +275,7 @@ class BotService:
         if token is None:
             raise NotFoundError("There is no such token of this bot.")
         token.revoked_at = self._clock.now()
-        tx.tell(BotTokensChanged(bot.id))
+        await tell_data_plane(tx, BotTokensChanged(bot.id))
 
     def base_urls(self, bot: Bot) -> dict[str, str]:
         """What to give the vendors' SDKs as base URL, by vendor."""

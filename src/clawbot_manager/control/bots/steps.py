@@ -18,6 +18,7 @@ from clawbot_manager.control.bots.schemas import Features, Persona
 from clawbot_manager.control.bots.service import BotService, keys_for, new_token, providers_of
 from clawbot_manager.control.bots.workspace import Workspaces, render
 from clawbot_manager.control.shared.caller import Caller
+from clawbot_manager.control.shared.data_plane import tell_data_plane
 from clawbot_manager.control.shared.events import BotTokensChanged
 from clawbot_manager.control.vault import repository as vault
 from clawbot_manager.infra.crypto.secretbox import SecretBox
@@ -130,7 +131,7 @@ class BotSteps:
         token, plain = new_token(self._hasher, bot.id, "instance", "container", self._clock)
         async with self._database.transaction() as tx:
             tx.add(token)
-            tx.tell(BotTokensChanged(bot.id))
+            await tell_data_plane(tx, BotTokensChanged(bot.id))
         try:
             await self._runtime.create(self._spec(bot, plain))
         except InstanceFailedError:
@@ -145,7 +146,7 @@ class BotSteps:
             row = await tx.get(BotToken, token_id)
             if row is not None:
                 row.revoked_at = self._clock.now()
-                tx.tell(BotTokensChanged(bot.id))
+                await tell_data_plane(tx, BotTokensChanged(bot.id))
 
     async def _start(self, bot: Bot, instance: Instance | None) -> float:
         assert instance is not None
@@ -198,7 +199,7 @@ class BotSteps:
             newest = next((t for t in await repository.tokens(tx, bot.id) if t.kind == "instance"), None)
             if newest is not None:
                 await repository.revoke_tokens(tx, bot.id, row.observed_at, kind="instance", keep=newest.id)
-                tx.tell(BotTokensChanged(bot.id))
+                await tell_data_plane(tx, BotTokensChanged(bot.id))
         _log.info("bot.running", bot_id=str(bot.id), hostname=bot.hostname)
 
     async def _watch(self, bot: Bot, instance: Instance | None) -> float:
@@ -236,7 +237,7 @@ class BotSteps:
             if row is not None:
                 row.deleted_at = now
                 await repository.revoke_tokens(tx, bot.id, now)
-                tx.tell(BotTokensChanged(bot.id))
+                await tell_data_plane(tx, BotTokensChanged(bot.id))
         _log.info("bot.deleted", bot_id=str(bot.id), hostname=bot.hostname)
 
     async def _hold(self, bot: Bot, _instance: Instance | None) -> float:

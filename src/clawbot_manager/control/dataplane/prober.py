@@ -1,23 +1,25 @@
 """Asks vendors about keys, with requests that cost nothing."""
 
+from collections.abc import Sequence
 from time import perf_counter
 
 import aiohttp
 import structlog
 
-from clawbot_manager.control.dataplane.snapshot import open_key
 from clawbot_manager.control.vault.models import ProviderKey as KeyRow
 from clawbot_manager.control.vault.schemas import KeyCheckOut, ModelsOut
 from clawbot_manager.infra.crypto.secretbox import SecretBox, SecretBoxError
 from clawbot_manager.infra.http import EgressDeniedError, EgressPolicy, guarded_session, read_up_to
 from clawbot_manager.kit.clock import Clock
 from clawbot_manager.kit.errors import UnavailableError
-from clawbot_manager.vendors.addressing import NoBaseUrlError
+from clawbot_manager.vendors.addressing import NoAddressError, NoBaseUrlError, other_places
 from clawbot_manager.vendors.checks import (
     CheckRequest,
     Verdict,
     answer_locally,
+    balance_check,
     judge,
+    judge_balance,
     judge_failure,
     key_check,
     models_list,
@@ -32,9 +34,12 @@ _MAX_BODY = 4 * 1024 * 1024
 
 _DETAILS = {
     "ok": "The vendor accepts the key.",
-    "bad_key": "The vendor refuses the key. Check it, and that it belongs to this region or plan.",
+    "empty": "The vendor accepts the key, but says that the account's money or quota is used up.",
+    "bad_key": "The vendor refuses the key.{elsewhere}",
     "unknown": "The vendor's answer says nothing about the key ({reason}). Its state stays as it was.",
 }
+
+_ELSEWHERE = " If it belongs to another region or plan, set that one's base URL: {places}."
 
 
 class VendorProber:
@@ -51,22 +56,41 @@ class VendorProber:
         vendor, secret = self._open(key)
         started = perf_counter()
         try:
-            request = key_check(vendor, secret, base_url=key.base_url, api_type=key.api_type)
-            status, body = await self._send(request)
-            verdict = judge(vendor, status, body, api_type=key.api_type)
+            verdict = await self._ask(vendor, secret, key)
         except NoBaseUrlError:
             verdict = judge_failure("no base URL")
+        except NoAddressError:
+            verdict = judge_failure("its plan has nothing that could be asked for free")
         except EgressDeniedError as error:
             verdict = judge_failure(error.detail)
         except (aiohttp.ClientError, TimeoutError) as error:
             verdict = judge_failure("time-out" if isinstance(error, TimeoutError) else "no connection")
-        return self._result(verdict, perf_counter() - started)
+        return self._result(verdict, perf_counter() - started, other_places(vendor, key.base_url))
 
-    def _result(self, verdict: Verdict, seconds: float) -> KeyCheckOut:
+    async def _ask(self, vendor: Vendor, secret: str, key: KeyRow) -> Verdict:
+        """Is the key good, and where the vendor tells: is there money?"""
+        request = key_check(vendor, secret, base_url=key.base_url, api_type=key.api_type)
+        status, body = await self._send(request)
+        verdict = judge(vendor, status, body, api_type=key.api_type)
+        about_money = balance_check(vendor, secret, base_url=key.base_url, api_type=key.api_type)
+        if verdict.outcome != "ok" or about_money is None:
+            return verdict
+        if about_money != request:
+            try:
+                status, body = await self._send(about_money)
+            except (aiohttp.ClientError, TimeoutError):
+                return verdict
+        return judge_balance(vendor, verdict, status, body)
+
+    def _result(self, verdict: Verdict, seconds: float, places: Sequence[str]) -> KeyCheckOut:
         reason = " ".join(str(part) for part in (verdict.reason, verdict.status) if part is not None)
         return KeyCheckOut(
             result=verdict.outcome,
-            detail=_DETAILS[verdict.outcome].format(reason=reason or "no reason"),
+            has_money=verdict.has_money,
+            detail=_DETAILS[verdict.outcome].format(
+                reason=reason or "no reason",
+                elsewhere=_ELSEWHERE.format(places=", ".join(places)) if places else "",
+            ),
             latency_ms=round(seconds * 1000),
             checked_at=self._clock.now(),
         )
@@ -80,7 +104,7 @@ class VendorProber:
             status, body = await self._send(request)
             if status == 200:
                 found = parse_models(vendor, body, api_type=key.api_type)
-        except (NoBaseUrlError, EgressDeniedError, aiohttp.ClientError, TimeoutError) as error:
+        except (NoAddressError, EgressDeniedError, aiohttp.ClientError, TimeoutError) as error:
             _log.info("models.not_listed", vendor=vendor.id, error=type(error).__name__)
         if found:
             return ModelsOut(models=found, source="vendor")
@@ -88,7 +112,7 @@ class VendorProber:
 
     def _open(self, key: KeyRow) -> tuple[Vendor, str]:
         try:
-            return self._catalog.vendors[key.vendor], open_key(key, self._box).secret
+            return self._catalog.vendors[key.vendor], _secret_of(key, self._box)
         except SecretBoxError as error:
             raise UnavailableError(
                 "The stored key cannot be opened with BOT_MASTER_KEY. Restore that, or replace the secret."
@@ -104,3 +128,8 @@ class VendorProber:
             ) as answer,
         ):
             return answer.status, await read_up_to(answer, _MAX_BODY)
+
+
+def _secret_of(key: KeyRow, box: SecretBox) -> str:
+    """The key's secret in the clear; "" for a vendor that needs none."""
+    return box.open(key.sealed_secret, context=key.seal_context) if key.sealed_secret else ""

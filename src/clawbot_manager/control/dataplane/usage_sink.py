@@ -1,154 +1,193 @@
-"""Finished requests on their way to the database: queued in memory, written in batches."""
+"""Finished requests on their way to the database: queued on the event loop, written by a thread."""
 
 import asyncio
-from typing import Any
+import time
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any, Literal, TypedDict
 
-import structlog
-from sqlalchemy.exc import DataError, IntegrityError
-
-from clawbot_manager.control.dataplane.keyring import KeyRingService
-from clawbot_manager.control.usage import repository
-from clawbot_manager.infra.db import Database
+from clawbot_manager.control.dataplane.news import NewsSource
+from clawbot_manager.control.dataplane.store import Store, Turned
+from clawbot_manager.control.dataplane.usage_writer import CHUNK, Batch, Outcome, UsageWriter
+from clawbot_manager.infra.telemetry.events import get_logger
 from clawbot_manager.kit.tasks import TaskOwner
 from clawbot_manager.proxy.ports import UsageRecord
 
-_log = structlog.get_logger(__name__)
+_log = get_logger(__name__)
 
-_BATCH = 1_000
-_MOST_TOKENS = 10**12
+
+@dataclass(frozen=True, slots=True)
+class UsageState:
+    """How usage gets along. Counts are of records since the start, `refused` by the database."""
+
+    waiting: int
+    spooled_bytes: int
+    dropped: int
+    refused: int
+    database_is_away: bool
+
+
+class UsageCheck(TypedDict):
+    """A check of `/health/ready`."""
+
+    status: Literal["ok", "warning"]
+    detail: str
+    hint: str | None
+
+
+def usage_check(state: UsageState) -> UsageCheck:
+    """How usage gets along, as a check: lost records and a spool in use are worth a warning."""
+    lost = state.dropped + state.refused
+    if lost:
+        detail = f"{state.dropped} records dropped and {state.refused} refused since the start"
+        hint = "Look for usage.dropped and usage.refused in the log."
+        return UsageCheck(status="warning", detail=detail, hint=hint)
+    if state.database_is_away or state.spooled_bytes:
+        detail = f"{state.spooled_bytes} bytes wait in the spool, {state.waiting} records in memory"
+        return UsageCheck(
+            status="warning", detail=detail, hint="They are written once the database takes them."
+        )
+    return UsageCheck(status="ok", detail=f"{state.waiting} records wait to be written", hint=None)
 
 
 class UsageSinkService:
-    """The proxy's `UsageSink`. Writes every `flush_seconds`, so `kill -9` loses at most that much.
+    """The proxy's `UsageSink`, and what brings the key ring's news to the database.
 
-    While the database is away the queue grows to `queue_size`; beyond it the newest records are dropped,
-    counted and logged.
+    `record` is one append: a request costs the event loop nothing else. The thread gets what is queued within
+    `flush_seconds`, or `CHUNK` records sooner; so `kill -9` loses at most that much while the database
+    answers, and what came during `patience_seconds` more when it hangs (see `UsageWriter` for what happens
+    then).
+    When `queue_size` records wait for the thread, the newest are dropped, counted and logged.
+    `on_turned` is called on the loop, after the commit, with keys that were retired or parked.
     """
 
     def __init__(
-        self, database: Database, keyring: KeyRingService, *, flush_seconds: float, queue_size: int
+        self,
+        store: Store,
+        make_writer: Callable[[Callable[[Outcome], None]], UsageWriter],
+        news: NewsSource,
+        *,
+        flush_seconds: float,
+        patience_seconds: float,
+        queue_size: int,
+        on_turned: Callable[[list[Turned]], Coroutine[Any, Any, None]],
     ) -> None:
-        self._database = database
-        self._keyring = keyring
+        self._store = store
+        self._writer = make_writer(self._from_thread)
+        self._news = news
         self._flush_seconds = flush_seconds
+        self._patience_seconds = patience_seconds
         self._queue_size = queue_size
-        self._queue: list[dict[str, Any]] = []
-        self._flushing = asyncio.Lock()
+        self._on_turned = on_turned
+        self._queue: list[UsageRecord] = []
         self._tasks = TaskOwner(_report_failure)
-        self.dropped = 0
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._flush: asyncio.TimerHandle | None = None
+        self._flushed_at = 0.0
+        self._hurries = False
+        self._is_closed = False
+        self._dropped = 0
+        news.on_urgent = self._hurry
+
+    @property
+    def state(self) -> UsageState:
+        """How it gets along."""
+        writer = self._writer
+        return UsageState(
+            waiting=len(self._queue) + writer.waiting,
+            spooled_bytes=writer.spooled_bytes,
+            dropped=self._dropped + writer.dropped,
+            refused=writer.refused,
+            database_is_away=writer.is_away,
+        )
 
     def record(self, record: UsageRecord) -> None:
         """See `proxy.ports.UsageSink`."""
-        _log.info(
-            "proxy.request",
-            trace_id=record.trace_id,
-            hostname=record.hostname,
-            vendor=record.vendor,
-            status=record.status,
-            error_code=record.error_code,
-            attempts=len(record.attempts),
-            ms=round(record.duration_ms, 1),
-        )
-        if len(self._queue) >= self._queue_size:
-            self.dropped += 1
-            if self.dropped in {1, 10, 100} or self.dropped % 1000 == 0:
-                _log.error("usage.dropped", dropped=self.dropped, queued=len(self._queue))
-            return
-        self._queue.append(_row(record))
+        queue = self._queue
+        queue.append(record)
+        if len(queue) >= CHUNK:
+            self._hand_over()
+        elif self._flush is None:
+            self._flush_later()
 
     async def start(self) -> None:
         """Begin to write in the background."""
-        self._tasks.start(self._flush_forever(), name="usage writer")
+        self._loop = asyncio.get_running_loop()
+        self._hand_over(Future())  # the thread looks for what an earlier process left
+        self._tasks.start(self._watch(), name="usage watch")
 
     async def close(self) -> None:
-        """Write what is left, then stop. What the database does not take now is lost, and said to be."""
+        """Write what is left, to the spool when the database does not take it, and end the thread."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        self._loop = asyncio.get_running_loop()
+        self._hand_over()
+        if self._flush is not None:
+            self._flush.cancel()
+        await asyncio.to_thread(self._writer.close)
         await self._tasks.close()
-        try:
-            await self.flush()
-        except Exception:  # noqa: BLE001 - the rest of the shutdown must go on
-            _log.exception("usage.lost", records=len(self._queue))
 
     async def flush(self) -> None:
-        """Write all that is queued. A batch that cannot be written stays in the queue."""
-        async with self._flushing:
-            while self._queue:
-                batch = self._queue[:_BATCH]
-                await self._write(batch)
-                del self._queue[: len(batch)]
-            await self._keyring.flush()
+        """Return when all that was recorded is written, spooled or dropped."""
+        self._loop = asyncio.get_running_loop()
+        written: Future[None] = Future()
+        self._hand_over(written)
+        await asyncio.wrap_future(written)
 
-    async def _write(self, batch: list[dict[str, Any]]) -> None:
-        try:
-            await repository.add_all(self._database, batch)
-        except (DataError, IntegrityError):
-            # One row that the database will never take must not hold up all the others.
-            for row in batch:
-                try:
-                    await repository.add_all(self._database, [row])
-                except (DataError, IntegrityError):
-                    _log.exception("usage.refused", record_id=str(row["id"]), trace_id=row["trace_id"])
+    def _hand_over(self, written: "Future[None] | None" = None) -> None:
+        self._hurries = False
+        records, self._queue = self._queue, []
+        if self._writer.waiting + len(records) > self._queue_size:
+            self._drop(records)
+            records = []
+        news = self._news.take_news()
+        if records or news or written is not None:
+            self._writer.put(Batch(records, news, written))
 
-    async def _flush_forever(self) -> None:
+    def _flush_later(self) -> None:
+        """At once after a pause, else when it is time again; and nothing wakes up while nothing happens."""
+        loop = self._loop
+        if loop is not None and not self._is_closed:
+            self._flush = loop.call_at(self._flushed_at + self._flush_seconds, self._flush_now)
+
+    def _flush_now(self) -> None:
+        self._flush = None
+        if self._loop is not None:
+            self._flushed_at = self._loop.time()
+        self._hand_over()
+
+    def _hurry(self) -> None:
+        """A key was retired or must rest: the other processes should know soon."""
+        if self._loop is not None and not self._hurries:
+            self._hurries = True
+            self._loop.call_soon(self._hand_over)
+
+    def _drop(self, records: list[UsageRecord]) -> None:
+        self._dropped += len(records)
+        _log.error("usage.dropped", dropped=self._dropped, waiting=self._writer.waiting)
+
+    async def _watch(self) -> None:
+        """End what takes the database longer than the patience: the batch goes to the spool then."""
         while True:
-            await asyncio.sleep(self._flush_seconds)
-            try:
-                await self.flush()
-            except Exception as error:  # noqa: BLE001 - the writer must outlive a database that is away
-                _log.warning("usage.not_written", error=type(error).__name__, queued=len(self._queue))
-                await asyncio.sleep(1)
+            await asyncio.sleep(self._patience_seconds / 4)
+            busy_since = self._writer.busy_since
+            if busy_since is not None and time.monotonic() - busy_since > self._patience_seconds:
+                self._store.interrupt()
 
+    def _from_thread(self, outcome: Outcome) -> None:
+        loop = self._loop
+        if loop is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(self._take_outcome, outcome)
 
-def _row(record: UsageRecord) -> dict[str, Any]:
-    """The record as a row. Whatever a client or a provider sent fits the column that it goes to."""
-    usage = record.usage
-    return {
-        "id": record.record_id,
-        "owner_kind": "user",
-        "owner_id": record.owner_id,
-        "at": record.at,
-        "trace_id": _text(record.trace_id, 64),
-        "bot_id": record.bot_id,
-        "hostname": record.hostname,
-        "token_id": record.token_id,
-        "vendor": _text(record.vendor, 40),
-        "method": _text(record.method, 16),
-        "endpoint": _text(record.endpoint, 300),
-        "dialect": record.dialect,
-        "key_id": record.key_id,
-        "key_label": record.key_label,
-        "model_asked": _text(record.model_asked, 200),
-        "model_answered": _text(record.model_answered, 200),
-        "streamed": record.streamed,
-        "status": record.status,
-        "error_code": _text(record.error_code, 64),
-        "input_tokens": _count(usage.input_tokens),
-        "output_tokens": _count(usage.output_tokens),
-        "cache_read_tokens": _count(usage.cache_read_tokens),
-        "cache_write_tokens": _count(usage.cache_write_tokens),
-        "reasoning_tokens": _count(usage.reasoning_tokens),
-        "usage_source": usage.source,
-        "duration_ms": round(record.duration_ms),
-        "first_byte_ms": None if record.first_byte_ms is None else round(record.first_byte_ms),
-        "attempts": [
-            {
-                "key_id": str(one.key_id) if one.key_id else None,
-                "status": one.status,
-                "reason": _text(one.reason, 64),
-            }
-            for one in record.attempts
-        ],
-        "is_simulated": record.simulated,
-    }
-
-
-def _text(value: str | None, limit: int) -> str | None:
-    """At most `limit` printable characters: PostgreSQL takes no NUL, and no database a lone surrogate."""
-    return None if value is None else "".join(filter(str.isprintable, value[:limit]))
-
-
-def _count(value: int | None) -> int | None:
-    """A token count that can be one; anything else a provider may claim is as good as nothing said."""
-    return value if value is not None and 0 <= value <= _MOST_TOKENS else None
+    def _take_outcome(self, outcome: Outcome) -> None:
+        if outcome.late:
+            self._news.give_back(outcome.late)
+            if self._flush is None:
+                self._flush_later()
+        if outcome.turned:
+            self._tasks.start(self._on_turned(outcome.turned), name="tell owners")
 
 
 def _report_failure(name: str, error: BaseException) -> None:

@@ -3,36 +3,52 @@
 import asyncio
 import shutil
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from pathlib import Path
 from time import perf_counter
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from clawbot_manager.control.dataplane.usage_sink import UsageState, usage_check
 from clawbot_manager.control.diagnostics.schemas import CheckOut, ReadyOut
+from clawbot_manager.control.usage.service import UsageService
 from clawbot_manager.infra.db import Database
 from clawbot_manager.runtimes.base import Runtime, RuntimeUnavailableError
 
 _CHECK_TIMEOUT = 5.0
+_LONG_WAIT = timedelta(minutes=1)
 _LOW_DISK_BYTES = 512 * 1024 * 1024
 
 
 class DiagnosticsService:
     """Runs the checks behind `/health/ready`, side by side, each bounded in time."""
 
-    def __init__(self, database: Database, runtime: Runtime, data_dir: Path) -> None:
+    def __init__(
+        self,
+        database: Database,
+        runtime: Runtime,
+        data_dir: Path,
+        usage_state: Callable[[], UsageState],
+        usage: UsageService,
+    ) -> None:
         self._database = database
         self._runtime = runtime
         self._data_dir = data_dir
+        self._usage_state = usage_state
+        self._usage = usage
 
     async def ready(self) -> ReadyOut:
         """All checks; ready when none fails. A warning does not make it unready."""
-        checks = await asyncio.gather(
-            self._timed("database", self._check_database),
-            self._timed("runtime", self._check_runtime),
-            self._timed("disk", self._check_disk),
+        checks = list(
+            await asyncio.gather(
+                self._timed("database", self._check_database),
+                self._timed("runtime", self._check_runtime),
+                self._timed("disk", self._check_disk),
+                self._timed("usage", self._check_usage),
+            )
         )
         failed = any(check.status == "fail" for check in checks)
-        return ReadyOut(status="not_ready" if failed else "ready", checks=list(checks))
+        return ReadyOut(status="not_ready" if failed else "ready", checks=checks)
 
     async def _timed(self, name: str, run: Callable[[], Awaitable[CheckOut]]) -> CheckOut:
         started = perf_counter()
@@ -74,6 +90,23 @@ class DiagnosticsService:
                 hint="Run bots in containers to keep them apart: see docs/runtimes.md.",
             )
         return CheckOut(name="runtime", status="ok", detail=f"{self._runtime.name} works")
+
+    async def _check_usage(self) -> CheckOut:
+        """How usage of this process gets along, and whether a worker takes that of others."""
+        check = CheckOut(name="usage", **usage_check(self._usage_state()))
+        try:
+            async with self._database.reading() as tx:
+                waited = await self._usage.waits_for_worker(tx)
+        except (SQLAlchemyError, OSError):
+            return check  # the database's own check tells
+        if check.status == "ok" and waited > _LONG_WAIT:
+            return CheckOut(
+                name="usage",
+                status="warning",
+                detail=f"usage of a proxy waits for a worker since {waited.total_seconds():.0f} s",
+                hint="Start a worker: clawbot-manager serve --role worker.",
+            )
+        return check
 
     async def _check_disk(self) -> CheckOut:
         free = shutil.disk_usage(self._data_dir).free

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Query
 from clawbot_manager.control.access.endpoints import SignedInCaller
 from clawbot_manager.control.shared.edge import LIMIT, NO_NUL, SIGNED_IN, Cursor, Limit, ReadTx, service
 from clawbot_manager.control.shared.schemas import PageOut
+from clawbot_manager.control.usage.repository import UsageFilter
 from clawbot_manager.control.usage.schemas import UsageOut, UsageSummary
 from clawbot_manager.control.usage.service import UsageService
 
@@ -24,9 +25,15 @@ async def list_usage(
     limit: Limit = LIMIT,
     hostname: Annotated[str | None, Query(max_length=64, pattern=NO_NUL)] = None,
     vendor: Annotated[str | None, Query(max_length=40, pattern=NO_NUL)] = None,
+    trace_id: Annotated[
+        str | None,
+        Query(max_length=128, pattern=NO_NUL, description="As the header `x-clawbot-trace-id` told it"),
+    ] = None,
+    failed: Annotated[bool | None, Query(description="A client that left by itself is no failure")] = None,
 ) -> PageOut[UsageOut]:
     """Requests through the proxy, newest first."""
-    found = await usage.page(tx, caller, cursor=cursor, limit=limit, hostname=hostname, vendor=vendor)
+    wanted = UsageFilter(hostname=hostname, vendor=vendor, trace_id=trace_id, failed=failed)
+    found = await usage.page(tx, caller, wanted, cursor=cursor, limit=limit)
     return PageOut[UsageOut].model_validate(found)
 
 

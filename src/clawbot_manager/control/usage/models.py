@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Index, String
+from sqlalchemy import BigInteger, Index, LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from clawbot_manager.control.shared.owned import Owned
@@ -17,10 +17,11 @@ class UsageRow(Owned, Base):
     __tablename__ = "usage_records"
     __table_args__ = (
         Index("ix_usage_records_owner_at", "owner_id", "at"),
-        Index("ix_usage_records_bot_at", "bot_id", "at"),
+        Index("ix_usage_records_trace_id", "trace_id"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
+    owner_id: Mapped[UUID] = mapped_column()  # no index of its own: the one by owner and time begins with it
     at: Mapped[datetime]
     trace_id: Mapped[str] = mapped_column(String(64))
     bot_id: Mapped[UUID]
@@ -47,3 +48,16 @@ class UsageRow(Owned, Base):
     first_byte_ms: Mapped[int | None]
     attempts: Mapped[list[dict[str, Any]]] = mapped_column(Json)
     is_simulated: Mapped[bool]
+    details: Mapped[dict[str, Any] | None] = mapped_column(Json)
+
+
+class UsageBatch(Base):
+    """Rows of `usage_records` on their way, as a proxy that runs alone has packed them.
+
+    Nobody's own: a worker makes rows of it within a second. `body`: see `dataplane.batches`.
+    """
+
+    __tablename__ = "usage_batches"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)  # that of its first row
+    body: Mapped[bytes] = mapped_column(LargeBinary)

@@ -5,10 +5,11 @@ from datetime import timedelta
 
 from clawbot_manager.control.shared.caller import Caller
 from clawbot_manager.control.usage import repository
-from clawbot_manager.control.usage.models import UsageRow
-from clawbot_manager.control.usage.schemas import UsageSummary, UsageTotals
+from clawbot_manager.control.usage.repository import UsageFilter
+from clawbot_manager.control.usage.schemas import UsageOut, UsageSummary, UsageTotals
 from clawbot_manager.infra.db import Transaction
 from clawbot_manager.kit.clock import Clock
+from clawbot_manager.kit.ids import made_at
 from clawbot_manager.kit.paging import Page
 
 
@@ -18,18 +19,33 @@ class UsageService:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
 
+    async def waits_for_worker(self, tx: Transaction) -> timedelta:
+        """How long the oldest usage waits for a worker to make rows of it; nothing waits longer than a second
+        where one runs.
+        """
+        oldest = await repository.oldest_batch(tx)
+        if oldest is None:
+            return timedelta()
+        return max(timedelta(), self._clock.now() - made_at(oldest))
+
     async def page(
         self,
         tx: Transaction,
         caller: Caller,
+        wanted: UsageFilter,
         *,
         cursor: str | None,
         limit: int,
-        hostname: str | None,
-        vendor: str | None,
-    ) -> Page[UsageRow]:
-        """The caller's rows, newest first."""
-        return await repository.page(tx, caller, cursor=cursor, limit=limit, hostname=hostname, vendor=vendor)
+    ) -> Page[UsageOut]:
+        """The caller's requests, newest first."""
+        found = await repository.page(tx, caller, wanted, cursor=cursor, limit=limit)
+        shown = [UsageOut.model_validate(row) for row in found.items]
+        attempts = [one for row in shown for one in row.attempts]
+        key_ids = {one.key_id for one in attempts if one.key_id is not None}
+        labels = await repository.key_labels(tx, caller, key_ids)
+        for one in attempts:
+            one.key_label = labels.get(one.key_id) if one.key_id is not None else None
+        return Page(shown, found.next_cursor)
 
     async def summary(self, tx: Transaction, caller: Caller, days: int) -> UsageSummary:
         """Totals of the last `days` days, and the same by vendor and by bot."""

@@ -69,7 +69,7 @@ async def list_provider_keys(
 
 @router.get("/api/provider-key/health", tags=["provider key"])
 async def provider_key_health(caller: SignedInCaller, tx: ReadTx, vault: Vault) -> KeyHealthOut:
-    """How many keys are in which state."""
+    """How many keys are in which state, and each key's own, the worst first."""
     return await vault.health(tx, caller)
 
 

@@ -7,7 +7,7 @@ from sqlalchemy import Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from clawbot_manager.control.shared.owned import Owned
-from clawbot_manager.control.vault.schemas import KeyState
+from clawbot_manager.control.vault.schemas import KeyHealth, KeyState
 from clawbot_manager.infra.db import Base
 from clawbot_manager.kit.ids import uuid7
 
@@ -38,11 +38,14 @@ class ProviderKey(Owned, Base):
     fingerprint: Mapped[str | None] = mapped_column(String(32))
     enabled: Mapped[bool]
     notes: Mapped[str] = mapped_column(Text)
-    health: Mapped[str] = mapped_column(String(16), default="active")
+    health: Mapped[KeyHealth] = mapped_column(String(16), default="active")
+    state_reason: Mapped[str | None] = mapped_column(String(64))
     state_detail: Mapped[str | None] = mapped_column(String(500))
     cooled_until: Mapped[datetime | None]
     last_used_at: Mapped[datetime | None]
     last_checked_at: Mapped[datetime | None]
+    next_check_at: Mapped[datetime | None]
+    version: Mapped[int] = mapped_column(default=1, server_default="1")
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
     deleted_at: Mapped[datetime | None]
@@ -56,9 +59,11 @@ class ProviderKey(Owned, Base):
         return f"provider_keys.sealed_secret:{self.id}:{self.owner_kind}:{self.owner_id}"
 
     def state_at(self, now: datetime) -> KeyState:
-        """The state to show: switched off beats failed beats cooling."""
+        """The state to show: switched off beats failed beats resting. A rest that is over is none."""
         if not self.enabled:
             return "disabled"
         if self.health == "failed":
             return "failed"
-        return "cooling" if self.cooled_until is not None and self.cooled_until > now else "active"
+        if self.cooled_until is None or self.cooled_until <= now:
+            return "active"
+        return "parked" if self.health == "parked" else "cooling"

@@ -7,8 +7,14 @@ from pydantic import Field, SecretStr, StringConstraints
 
 from clawbot_manager.control.shared.schemas import FreeText, Input, Label, OwnerOut, Schema, Tag, Timestamp
 
-KeyState = Literal["active", "cooling", "failed", "disabled"]
+KeyState = Literal["active", "cooling", "parked", "failed", "disabled"]
+KeyHealth = Literal["active", "parked", "failed"]
 ApiType = Literal["openai-chat", "openai-responses", "anthropic-messages"]
+_STATES = (
+    "cooling: rests after a rate limit. parked: the account's money or quota is used up. "
+    "failed: refused by the vendor, not used until a free check finds it good"
+)
+_REASONS = "A stable code, null for an active key: bad_key, quota_exhausted or rate_limited"
 Notes = Annotated[FreeText, StringConstraints(max_length=2000)]
 BaseUrl = Annotated[str, StringConstraints(min_length=8, max_length=500)]
 Secret = Annotated[SecretStr, Field(min_length=1, max_length=4096)]
@@ -55,8 +61,11 @@ class ProviderKeyOut(Schema):
     fingerprint: str | None = Field(
         description="Equal for equal secrets of this installation; not reversible"
     )
-    state: KeyState
+    state: KeyState = Field(description=_STATES)
+    state_reason: str | None = Field(description=_REASONS)
     state_detail: str | None
+    cooled_until: Timestamp | None = Field(description="When a cooling or parked key is used again")
+    next_check_at: Timestamp | None = Field(description="When the vendor is asked again, for free")
     is_simulated: bool
     last_used_at: Timestamp | None
     last_checked_at: Timestamp | None
@@ -68,7 +77,10 @@ class ProviderKeyOut(Schema):
 class KeyCheckOut(Schema):
     """What a free request to the vendor said about a key."""
 
-    result: Literal["ok", "bad_key", "unknown"]
+    result: Literal["ok", "empty", "bad_key", "unknown"] = Field(
+        description="empty: the vendor takes the key, and says that the account's money is used up"
+    )
+    has_money: bool | None = Field(description="null: the vendor tells nothing of the account's money")
     detail: str
     latency_ms: int | None
     checked_at: Timestamp
@@ -81,14 +93,31 @@ class ModelsOut(Schema):
     source: Literal["vendor", "catalogue"]
 
 
+class KeyHealthItem(Schema):
+    """The state of one key, and what follows from it."""
+
+    id: UUID
+    vendor: str
+    label: str
+    state: KeyState = Field(description=_STATES)
+    state_reason: str | None = Field(description=_REASONS)
+    state_detail: str | None
+    cooled_until: Timestamp | None
+    next_check_at: Timestamp | None
+    last_checked_at: Timestamp | None
+    last_used_at: Timestamp | None
+
+
 class KeyHealthOut(Schema):
-    """All keys at a glance."""
+    """All keys at a glance: how many are in which state, and each one's state, the worst first."""
 
     total: int
     active: int
     cooling: int
+    parked: int
     failed: int
     disabled: int
+    keys: list[KeyHealthItem]
 
 
 class EndpointOut(Schema):

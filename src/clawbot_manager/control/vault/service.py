@@ -1,6 +1,7 @@
 """Provider keys: validated, sealed, listed without their secrets, checked for free."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -9,8 +10,9 @@ from pydantic import SecretStr
 from sqlalchemy.exc import IntegrityError
 
 from clawbot_manager.control.shared.caller import Caller
+from clawbot_manager.control.shared.data_plane import tell_data_plane
 from clawbot_manager.control.shared.events import ProviderKeysChanged
-from clawbot_manager.control.vault import repository
+from clawbot_manager.control.vault import repository, states
 from clawbot_manager.control.vault.errors import (
     BadBaseUrlError,
     KeyNotFoundError,
@@ -21,7 +23,9 @@ from clawbot_manager.control.vault.errors import (
 from clawbot_manager.control.vault.models import ProviderKey
 from clawbot_manager.control.vault.schemas import (
     KeyCheckOut,
+    KeyHealthItem,
     KeyHealthOut,
+    KeyState,
     ModelsOut,
     ProviderKeyIn,
     ProviderKeyOut,
@@ -92,7 +96,7 @@ class VaultService:
         return [
             ProviderKeyOut(
                 **{name: getattr(key, name) for name in _SHOWN},
-                state=key.state_at(now),
+                **_state(key, now),
                 is_simulated=key.base_url == SIMULATED_BASE_URL,
                 used_by=users.get(key.id, []),
             )
@@ -106,13 +110,15 @@ class VaultService:
         found = await repository.page(tx, caller, cursor, limit)
         return Page(await self.show(tx, caller, found.items), found.next_cursor)
 
-    async def get(self, tx: Transaction, caller: Caller, key_id: UUID) -> ProviderKey:
-        """One key of the caller's.
+    async def get(
+        self, tx: Transaction, caller: Caller, key_id: UUID, *, for_update: bool = False
+    ) -> ProviderKey:
+        """One key of the caller's; `for_update`: locked until the transaction ends.
 
         Raises:
             KeyNotFoundError: there is none, or it is somebody else's.
         """
-        key = await repository.find(tx, caller, key_id)
+        key = await repository.find(tx, caller, key_id, for_update=for_update)
         if key is None:
             raise KeyNotFoundError("There is no such provider key.")
         return key
@@ -146,12 +152,12 @@ class VaultService:
     async def update(
         self, tx: Transaction, caller: Caller, key_id: UUID, patch: ProviderKeyPatch
     ) -> ProviderKey:
-        """Change a key in place; a new secret makes a failed key active again.
+        """Change a key in place; a new secret or address makes a failed or resting key active again.
 
         Raises:
             KeyNotFoundError, BadBaseUrlError, LabelTakenError.
         """
-        key = await self.get(tx, caller, key_id)
+        key = await self.get(tx, caller, key_id, for_update=True)
         vendor = self._vendor(key.vendor)
         changes: dict[str, Any] = patch.model_dump(exclude_unset=True, exclude={"secret"})
         for name in ("label", "enabled", "notes"):
@@ -164,11 +170,15 @@ class VaultService:
                 raise SecretRequiredError(
                     "Give the secret again: a stored one is not sent to another address.", field="secret"
                 )
+        renewed = patch.secret is not None or any(
+            changes.get(name, getattr(key, name)) != getattr(key, name) for name in ("base_url", "api_type")
+        )
         for name, value in changes.items():
             setattr(key, name, value)
         if patch.secret is not None:
             self._put_secret(key, patch.secret)
-            key.health, key.state_detail, key.cooled_until = "active", None, None
+        if renewed:
+            states.renew(key)
         key.updated_at = self._clock.now()
         await self._flush(tx, caller)
         return key
@@ -179,10 +189,10 @@ class VaultService:
         Raises:
             KeyNotFoundError.
         """
-        key = await self.get(tx, caller, key_id)
+        key = await self.get(tx, caller, key_id, for_update=True)
         key.sealed_secret = key.fingerprint = None
         key.deleted_at = key.updated_at = self._clock.now()
-        tx.tell(ProviderKeysChanged(caller.user_id))
+        await tell_data_plane(tx, ProviderKeysChanged(caller.user_id))
 
     async def verify(self, caller: Caller, key_id: UUID) -> KeyCheckOut:
         """Ask the vendor whether it takes the key, and keep the result.
@@ -194,12 +204,8 @@ class VaultService:
             key = await self.get(tx, caller, key_id)
         result = await self._prober.check(key)
         async with self._database.transaction() as tx:
-            key = await self.get(tx, caller, key_id)
-            key.last_checked_at = result.checked_at
-            if result.result != "unknown":  # a time-out or a 5xx says nothing about the key: keep its state
-                key.health = "active" if result.result == "ok" else "failed"
-                key.state_detail = None if result.result == "ok" else result.detail[:500]
-                tx.tell(ProviderKeysChanged(caller.user_id))
+            current = await self.get(tx, caller, key_id, for_update=True)
+            await states.settle(tx, current, result, version=key.version, asked=True)
         return result
 
     async def models(self, caller: Caller, key_id: UUID) -> ModelsOut:
@@ -213,16 +219,15 @@ class VaultService:
         return await self._prober.models(key)
 
     async def health(self, tx: Transaction, caller: Caller) -> KeyHealthOut:
-        """How many of the caller's keys are in which state."""
+        """The states of the caller's keys, the worst first."""
         now = self._clock.now()
-        states = [key.state_at(now) for key in await repository.all_of(tx, caller)]
-        return KeyHealthOut(
-            total=len(states),
-            active=states.count("active"),
-            cooling=states.count("cooling"),
-            failed=states.count("failed"),
-            disabled=states.count("disabled"),
-        )
+        keys = [
+            KeyHealthItem(**{name: getattr(key, name) for name in _SHOWN_OF_HEALTH}, **_state(key, now))
+            for key in await repository.all_of(tx, caller)
+        ]
+        keys.sort(key=lambda key: (_WORST_FIRST.index(key.state), key.label))
+        counts = {state: sum(key.state == state for key in keys) for state in _WORST_FIRST}
+        return KeyHealthOut(total=len(keys), **counts, keys=keys)
 
     def _vendor(self, vendor_id: str) -> Vendor:
         vendor = self._catalog.get(vendor_id)
@@ -263,7 +268,7 @@ class VaultService:
             raise LabelTakenError(
                 "You have a key with this label. Choose another one.", field="label"
             ) from error
-        tx.tell(ProviderKeysChanged(caller.user_id))
+        await tell_data_plane(tx, ProviderKeysChanged(caller.user_id))
 
 
 def _origin(url: str | None) -> tuple[str, str] | None:
@@ -271,6 +276,22 @@ def _origin(url: str | None) -> tuple[str, str] | None:
     return None if url is None else urlsplit(url)[:2]
 
 
+def _state(key: ProviderKey, now: datetime) -> dict[str, Any]:
+    """The state to show. What explains a rest is nothing any more once the rest is over."""
+    state = key.state_at(now)
+    explained = state in ("cooling", "parked") or key.health == "failed"
+    rests = explained and key.cooled_until is not None and key.cooled_until > now
+    return {
+        "state": state,
+        "state_reason": key.state_reason if explained else None,
+        "state_detail": key.state_detail if explained else None,
+        "cooled_until": key.cooled_until if rests else None,
+        "next_check_at": key.next_check_at if explained and key.enabled else None,
+    }
+
+
+_WORST_FIRST: tuple[KeyState, ...] = ("failed", "parked", "cooling", "active", "disabled")
+_SHOWN_OF_HEALTH = ("id", "vendor", "label", "last_checked_at", "last_used_at")
 _SHOWN = (
     "id",
     "owner",
@@ -283,7 +304,6 @@ _SHOWN = (
     "notes",
     "hint",
     "fingerprint",
-    "state_detail",
     "last_used_at",
     "last_checked_at",
     "created_at",

@@ -1,6 +1,7 @@
 """Engines and transactions. One request or job is one transaction; events leave only with its commit."""
 
 import os
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from functools import partial
@@ -17,6 +18,8 @@ from sqlalchemy.ext.asyncio import (
 )
 
 from clawbot_manager.infra.events.bus import EventBus
+
+_PATIENCE = 30  # seconds for another writer of an SQLite file
 
 
 class Transaction(AsyncSession):
@@ -72,6 +75,13 @@ class Database:
             yield connection
 
     @asynccontextmanager
+    async def looking(self) -> AsyncIterator[AsyncConnection]:
+        """A bare connection to the database itself, not its replica, that does not wait for a writer."""
+        engine = self._read_engine if self.dialect == "sqlite" else self._engine
+        async with engine.begin() as connection:
+            yield connection
+
+    @asynccontextmanager
     async def schema_change(self) -> AsyncIterator[AsyncConnection]:
         """A bare connection in a transaction that may rebuild tables.
 
@@ -117,7 +127,7 @@ def _engine(url: str, pool_size: int, *, read_only: bool = False) -> AsyncEngine
             hide_parameters=True,  # errors are logged; what was being stored must not be
             connect_args={"connect_timeout": 10},
         )
-    engine = create_async_engine(url, hide_parameters=True, connect_args={"timeout": 30})
+    engine = create_async_engine(url, hide_parameters=True, connect_args={"timeout": _PATIENCE})
     if _is_file(parsed):
         path = Path(parsed.database or "")
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -142,10 +152,27 @@ def _make_private_file(path: Path, *_arguments: Any) -> None:
 def _prepare_sqlite(connection: Any, _record: Any, *, read_only: bool) -> None:
     connection.isolation_level = None  # we send BEGIN ourselves, see _begin_sqlite
     cursor = connection.cursor()
-    pragmas = ["busy_timeout=30000", "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"]
+    cursor.execute(f"PRAGMA busy_timeout={_PATIENCE * 1000}")
+    _turn_to_wal(cursor)
+    pragmas = ["synchronous=NORMAL", "foreign_keys=ON"]
     for pragma in [*pragmas, "query_only=ON"] if read_only else pragmas:
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _turn_to_wal(cursor: Any) -> None:
+    # Only the first connection to a new file changes anything. To others that try meanwhile SQLite answers
+    # "locked" without asking the busy handler (sqlite.org/c3ref/busy_handler.html: to wait there could be a
+    # deadlock), so processes that start at once on a new file must wait by themselves.
+    until = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+            return
+        except Exception as error:
+            if "locked" not in str(error) or time.monotonic() > until:
+                raise
+        time.sleep(0.01)
 
 
 def _begin_sqlite(connection: Any, *, read_only: bool) -> None:

@@ -46,7 +46,7 @@ async def pending(database: Database, location: Path) -> list[str]:
         SchemaTooNewError: the database was upgraded by a newer version of the program.
     """
     config = alembic_config(location)
-    async with database.connection() as connection:
+    async with database.looking() as connection:
         return await connection.run_sync(_pending, config)
 
 

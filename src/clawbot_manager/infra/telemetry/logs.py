@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import structlog
 
+from clawbot_manager.infra.telemetry.events import FIELDS, LineHandler
 from clawbot_manager.infra.telemetry.redaction import EventDict, Redactor
 
 trace_id_var: ContextVar[str | None] = ContextVar("trace_id", default=None)
@@ -16,6 +17,13 @@ trace_id_var: ContextVar[str | None] = ContextVar("trace_id", default=None)
 def _add_trace_id(_logger: Any, _method: str, event: EventDict) -> EventDict:
     if (trace_id := trace_id_var.get()) is not None:
         event.setdefault("trace_id", trace_id)
+    return event
+
+
+def _lift_fields(_logger: Any, _method: str, event: EventDict) -> EventDict:
+    """The fields that `events.EventLogger` hung on a record of the standard library."""
+    for name, value in getattr(event["_record"], FIELDS, {}).items():
+        event.setdefault(name, value)
     return event
 
 
@@ -51,10 +59,10 @@ def configure_logs(
         cache_logger_on_first_use=False,
     )
     formatter = structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=shared,
+        foreign_pre_chain=[_lift_fields, *shared],
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *render],
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = LineHandler(writes_json=not console)
     handler.setFormatter(formatter)
     root = logging.getLogger()
     root.handlers[:] = [handler]

@@ -3,23 +3,31 @@
 from collections.abc import Mapping
 
 from clawbot_manager.vendors.dialects.anthropic import AnthropicMessages
-from clawbot_manager.vendors.dialects.base import Dialect, ErrorFacts, Reading, RequestFacts
+from clawbot_manager.vendors.dialects.anything import AnythingCollector
+from clawbot_manager.vendors.dialects.base import Collector, Dialect, ErrorFacts, Reading
+from clawbot_manager.vendors.dialects.cohere import CohereV2
+from clawbot_manager.vendors.dialects.dashscope import DashScopeNative
+from clawbot_manager.vendors.dialects.estimate import usage_of
 from clawbot_manager.vendors.dialects.google import GoogleGenerateContent
 from clawbot_manager.vendors.dialects.ollama import Ollama
 from clawbot_manager.vendors.dialects.openai import OpenAiChat, OpenAiOther, OpenAiResponses
-from clawbot_manager.vendors.dialects.others import CohereV2, DashScopeNative
-from clawbot_manager.vendors.dialects.readers import UsageReader, reader_for
+from clawbot_manager.vendors.dialects.readers import UsageReader, read_whole, reader_for
+from clawbot_manager.vendors.dialects.requests import RequestFacts
 
 __all__ = [
     "DIALECTS",
+    "AnythingCollector",
+    "Collector",
     "Dialect",
     "ErrorFacts",
     "Reading",
     "RequestFacts",
     "UsageReader",
     "dialect_named",
+    "read_whole",
     "reader_for",
     "recognise",
+    "usage_of",
 ]
 
 DIALECTS: Mapping[str, Dialect] = {

@@ -2,20 +2,26 @@
 
 from typing import Any, ClassVar
 
+import msgspec
+
 from clawbot_manager.vendors.dialects.base import (
-    BaseCollector,
+    Basis,
     Collector,
     Dialect,
     ErrorFacts,
-    RequestFacts,
+    Fields,
+    Names,
     count,
     encode,
-    json_facts,
+    note,
+    number,
+    rows,
     text,
     total,
 )
+from clawbot_manager.vendors.dialects.requests import RequestFacts, json_facts
 from clawbot_manager.vendors.records import DialectId
-from clawbot_manager.vendors.usage import Usage
+from clawbot_manager.vendors.usage import Details, Usage
 
 _ERROR_TYPES = {
     400: "invalid_request_error",
@@ -28,58 +34,100 @@ _ERROR_TYPES = {
     504: "timeout_error",
 }
 _COUNTS = ("input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
-_EVENTS = (b'"message_start"', b'"message_delta"', b'"message_stop"', b'"error"')
+_DETAILS: Names = {
+    "cache_creation": {
+        "ephemeral_5m_input_tokens": "cache_write_5m_tokens",
+        "ephemeral_1h_input_tokens": "cache_write_1h_tokens",
+    },
+    "server_tool_use": {
+        "web_search_requests": "web_search_requests",
+        "web_fetch_requests": "web_fetch_requests",
+    },
+    "service_tier": "service_tier",
+    "speed": "speed",
+    "inference_geo": "inference_geo",
+    "cost": "cost_usd",
+}
+# Work of other calls on the model that the counts do not include (anthropic 2.12, `BetaUsage.iterations`)
+_BESIDES = ("compaction", "advisor_message")
 
 
-class MessagesCollector(BaseCollector):
-    """Counts are cumulative: per field, the later one replaces the earlier one."""
+class _Message(Fields):
+    """A message, whole or as it begins."""
+
+    type: Any = None
+
+
+class _Event(_Message):
+    message: _Message | None = None
+
+
+class MessagesCollector(Collector):
+    """Counts are cumulative: per field, the later one replaces the earlier one.
+
+    The output that `message_start` tells is a placeholder: a message has told its output when its delta did.
+    """
+
+    event = msgspec.json.Decoder(_Event)
+    whole = msgspec.json.Decoder(_Event)
+    said = ("text", "thinking", "partial_json")
+    settled = False
 
     def __init__(self) -> None:
-        super().__init__()
         self._said: dict[str, int] = {}
+        self._details: Details = {}
 
-    def wants(self, data: bytes) -> bool:
-        """Only the start, the deltas of the message, its end and errors."""
-        return any(event in data for event in _EVENTS)
-
-    def end_mark(self, data: bytes) -> bool:  # noqa: ARG002 - its end is an event like others
-        """There is none besides `message_stop`."""
-        return False
-
-    def take(self, content: dict[str, Any]) -> None:
+    def take(self, content: Any) -> None:
         """An event, or a whole message."""
-        reading = self.reading
-        kind = text(content, "type")
-        inner = content.get("message")
-        message = inner if isinstance(inner, dict) else content
-        reading.model = text(message, "model") or reading.model
-        reading.finish = (
-            text(message, "stop_reason") or text(content, "delta", "stop_reason") or reading.finish
-        )
-        self._merge(message.get("usage"))
-        if kind == "message_stop":
-            reading.complete = True
-        if kind == "error":
-            reading.error = text(content, "error", "type") or "error"
+        self.settled = True
+        started = content.message is not None
+        message = content.message or content
+        if type(message.model) is str:
+            self.model = message.model
+        if type(message.usage) is dict:
+            self._merge(message.usage, started=started)
+        if content.error or content.type == "error":
+            self.error = text(content.error, "type") or "error"
 
-    def _merge(self, table: Any) -> None:
-        for name in _COUNTS:
-            if (value := count(table, name)) is not None:
-                self._said[name] = value
-        if (value := count(table, "output_tokens_details", "thinking_tokens")) is not None:
-            self._said["thinking_tokens"] = value
+    def _merge(self, table: dict[str, Any], *, started: bool) -> None:
         said = self._said
+        for name in _COUNTS:
+            value = number(table.get(name))
+            # some imitators fill what they do not repeat with 0
+            if value is not None and (value or not said.get(name)):
+                said[name] = value
+        if (value := count(table, "output_tokens_details", "thinking_tokens")) is not None:
+            said["thinking_tokens"] = value
+        note(self._details, table, _DETAILS)
+        if started:
+            self.at_least = said.pop("output_tokens", 0)
         if not said:
             return
-        read, write = said.get("cache_read_input_tokens"), said.get("cache_creation_input_tokens")
-        self.reading.usage = Usage(
-            input_tokens=total(said.get("input_tokens"), read, write),
-            output_tokens=said.get("output_tokens"),
-            cache_read_tokens=read,
-            cache_write_tokens=write,
-            reasoning_tokens=said.get("thinking_tokens"),
-            source="provider",
+        besides = [one for one in rows(table.get("iterations")) if one.get("type") in _BESIDES]
+        read = _with(said.get("cache_read_input_tokens"), besides, "cache_read_input_tokens")
+        write = _with(said.get("cache_creation_input_tokens"), besides, "cache_creation_input_tokens")
+        self.usage = Usage(
+            total(_with(said.get("input_tokens"), besides, "input_tokens"), read, write),
+            _with(said.get("output_tokens"), besides, "output_tokens"),
+            read,
+            write,
+            said.get("thinking_tokens"),
+            "provider",
+            self._details or None,
         )
+
+
+def _with(told: int | None, besides: list[dict[str, Any]], name: str) -> int | None:
+    return total(told, *(number(one.get(name)) for one in besides)) if besides else told
+
+
+class _CountTokensCollector(Collector):
+    """Token counting costs nothing."""
+
+    basis: Basis = "nothing"
+
+    def take(self, content: Any) -> None:
+        """Nothing was used."""
 
 
 class AnthropicMessages(Dialect):
@@ -98,9 +146,9 @@ class AnthropicMessages(Dialect):
         """All of it is in the body."""
         return json_facts(body)
 
-    def collector(self) -> Collector:
-        """For one message."""
-        return MessagesCollector()
+    def collector(self, path: str = "") -> Collector:
+        """For one message; what lies under it tells no usage of its own."""
+        return MessagesCollector() if path == "/messages" else _CountTokensCollector()
 
     def error_body(self, error: ErrorFacts) -> bytes:
         """`{"type": "error", "error": {type, message}, "request_id"}`."""

@@ -2,48 +2,69 @@
 
 from typing import Any, ClassVar
 
-from clawbot_manager.vendors.dialects.base import (
-    BaseCollector,
-    Collector,
-    Dialect,
-    ErrorFacts,
-    RequestFacts,
-    count,
-    encode,
-    json_facts,
-    text,
-    total,
-)
+import msgspec
+
+from clawbot_manager.vendors.dialects.base import Basis, Collector, Dialect, ErrorFacts, encode, number
+from clawbot_manager.vendors.dialects.requests import RequestFacts, json_facts
 from clawbot_manager.vendors.records import DialectId
 from clawbot_manager.vendors.usage import Usage
 
 _STREAMING = ("/api/chat", "/api/generate")
-_PATHS = (*_STREAMING, "/api/embed", "/api/embeddings", "/api/show")
 
 
-class OllamaCollector(BaseCollector):
-    """The counts stand in the object that says `done`."""
+class _Fields(msgspec.Struct, gc=False):
+    model: Any = None
+    prompt_eval_count: Any = None
+    eval_count: Any = None
+    error: Any = None
 
-    def wants(self, data: bytes) -> bool:
-        """The last line, errors, and the first line for the model's name."""
-        return self.reading.model is None or b"eval_count" in data or b'"error"' in data or b"true" in data
 
-    def end_mark(self, data: bytes) -> bool:  # noqa: ARG002 - its end is an object like others
-        """There is none besides `done`."""
-        return False
+class OllamaCollector(Collector):
+    """The counts stand in the object that says `done`; a count of 0 is left out (Go's `omitempty`)."""
 
-    def take(self, content: dict[str, Any]) -> None:
+    marks = (b'eval_count"', b'"error"')
+    event = msgspec.json.Decoder(_Fields)
+    whole = msgspec.json.Decoder(_Fields)
+    tables = ("prompt_eval_count", "eval_count")
+    said = ("content", "thinking", "response")
+    settled = False
+
+    def take(self, content: Any) -> None:
         """A line, or a whole answer."""
-        reading = self.reading
-        reading.model = text(content, "model") or reading.model
-        given, output = count(content, "prompt_eval_count"), count(content, "eval_count")
-        if total(given, output) is not None:
-            reading.usage = Usage(input_tokens=given, output_tokens=output, source="provider")
-        if content.get("done") is True:
-            reading.complete = True
-            reading.finish = text(content, "done_reason") or "stop"
-        if content.get("error"):
-            reading.error = "error"
+        self.settled = True
+        if type(content.model) is str:
+            self.model = content.model
+        given, output = number(content.prompt_eval_count), number(content.eval_count)
+        if given is not None or output is not None:
+            before = self.usage
+            self.usage = Usage(
+                before.input_tokens if given is None else given,
+                before.output_tokens if output is None else output,
+                source="provider",
+            )
+        if content.error:
+            self.error = "error"
+
+
+class _VectorsCollector(OllamaCollector):
+    """Embeddings: the elder call tells no count."""
+
+    basis: Basis = "input"
+
+
+class _ShowCollector(OllamaCollector):
+    """What a model is: nothing is used."""
+
+    basis: Basis = "nothing"
+
+
+_KINDS: dict[str, type[Collector]] = {
+    "/api/chat": OllamaCollector,
+    "/api/generate": OllamaCollector,
+    "/api/embed": _VectorsCollector,
+    "/api/embeddings": _VectorsCollector,
+    "/api/show": _ShowCollector,
+}
 
 
 class Ollama(Dialect):
@@ -54,15 +75,15 @@ class Ollama(Dialect):
 
     def matches(self, method: str, path: str) -> bool:
         """The calls on a model."""
-        return method == "POST" and path in _PATHS
+        return method == "POST" and path in _KINDS
 
     def facts(self, path: str, body: bytes) -> RequestFacts:
         """In the body; chat and generate stream when it does not say."""
         return json_facts(body, stream_default=path in _STREAMING)
 
-    def collector(self) -> Collector:
-        """For one answer."""
-        return OllamaCollector()
+    def collector(self, path: str = "") -> Collector:
+        """By what is made."""
+        return _KINDS[path]()
 
     def error_body(self, error: ErrorFacts) -> bytes:
         """`{"error": "text"}`."""

@@ -1,28 +1,39 @@
-"""OpenAI's shapes: chat completions, responses, and the other endpoints (embeddings, images...)."""
+"""OpenAI's APIs: chat completions, responses, and the other endpoints (embeddings, images, sound...)."""
 
 import re
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
+import msgspec
+
 from clawbot_manager.vendors.dialects.base import (
-    BaseCollector,
+    Basis,
     Collector,
     Dialect,
     ErrorFacts,
-    RequestFacts,
-    count,
+    Fields,
+    Names,
     encode,
-    first_count,
-    json_facts,
+    note,
+    number,
     text,
-    total,
 )
+from clawbot_manager.vendors.dialects.billed_units import read_billed_units
+from clawbot_manager.vendors.dialects.glance import chat_at_a_glance
+from clawbot_manager.vendors.dialects.openai_usage import (
+    ChatCollector,
+    ResponsesCollector,
+    base_resp_error,
+    read_usage,
+)
+from clawbot_manager.vendors.dialects.requests import RequestFacts, json_facts
 from clawbot_manager.vendors.records import DialectId
-from clawbot_manager.vendors.usage import Usage
+from clawbot_manager.vendors.usage import Details, Usage
 
-_CHAT = re.compile(r"(?:/deployments/[^/]+)?/chat/completions|/sonar")
-_OTHER = re.compile(
-    r"(?:/deployments/[^/]+)?/(?:completions|embeddings|rerank|moderations|images/\w+|audio/\w+|fim/completions)"
-)
+_DEPLOYMENT = re.compile(r"/deployments/[^/]+(?=/)")
+_CHAT = ("/chat/completions", "/sonar")
+# A compaction is billed as the answer it is
+_RESPONSES = ("/responses", "/responses/compact", "/agent")
 
 _ERROR_TYPES = {
     400: "invalid_request_error",
@@ -33,92 +44,119 @@ _ERROR_TYPES = {
     429: "rate_limit_error",
 }
 
-_CACHE_READ = (
-    ("prompt_tokens_details", "cached_tokens"),
-    ("input_tokens_details", "cached_tokens"),
-    ("prompt_cache_hit_tokens",),
-    ("cached_tokens",),
-)
-_CACHE_WRITE = (
-    ("prompt_tokens_details", "cache_write_tokens"),
-    ("prompt_tokens_details", "cache_creation_input_tokens"),
-    ("input_tokens_details", "cache_write_tokens"),
-)
-_REASONING = (
-    ("completion_tokens_details", "reasoning_tokens"),
-    ("output_tokens_details", "reasoning_tokens"),
-    ("reasoning_tokens",),
-)
+
+class _OtherFields(Fields):
+    """Of what the other endpoints answer, or stream."""
+
+    total_tokens: Any = None
+    duration: Any = None
+    meta: Any = None
+    usage_info: Any = None
+    extra_info: Any = None
+    base_resp: Any = None
 
 
-def read_usage(table: dict[str, Any]) -> Usage:
-    """OpenAI's `usage` object, of any of its APIs: cache is inside the input, reasoning inside the output."""
-    given_input = first_count(table, ("prompt_tokens",), ("input_tokens",))
-    output = first_count(table, ("completion_tokens",), ("output_tokens",))
-    whole = count(table, "total_tokens")
-    on_top = count(table, "reasoning_tokens") or count(table, "citation_tokens")
-    if on_top and whole is not None and given_input is not None and whole > given_input + (output or 0):
-        output = whole - given_input  # Perplexity counts these besides the completion
-    return Usage(
-        input_tokens=given_input,
-        output_tokens=output,
-        cache_read_tokens=first_count(table, *_CACHE_READ),
-        cache_write_tokens=first_count(table, *_CACHE_WRITE),
-        reasoning_tokens=first_count(table, *_REASONING),
-        source="none" if total(given_input, output, whole) is None else "provider",
-    )
+class _ImageFields(_OtherFields):
+    data: list[msgspec.Raw] | None = None
 
 
-class ChatCollector(BaseCollector):
-    """Chat completions: the last `usage` that is not null, wherever the vendor puts it."""
-
-    def wants(self, data: bytes) -> bool:
-        """Events with a usage, an end or an error; the first one for the model's name."""
-        if self.reading.model is None or b'"error"' in data:
-            return True
-        return b'"usage"' in data or (b'"finish_reason"' in data and b'"finish_reason":null' not in data)
-
-    def take(self, content: dict[str, Any]) -> None:
-        """A chunk, or a whole answer."""
-        reading = self.reading
-        reading.model = text(content, "model") or reading.model
-        choices = content.get("choices")
-        first = choices[0] if isinstance(choices, list) and choices else None
-        if isinstance(first, dict):
-            reading.finish = text(first, "finish_reason") or reading.finish
-        groq = content.get("x_groq")
-        # Groq's stream has it in x_groq, Moonshot's in the choice
-        for holder in (groq, first, content):
-            if isinstance(holder, dict) and isinstance(table := holder.get("usage"), dict) and table:
-                reading.usage = read_usage(table)
-        if content.get("error"):
-            reading.error = text(content, "error", "type") or "error"
+# What tells usage besides `usage`: transcriptions of OpenAI and Groq, Mistral's OCR, MiniMax's speech
+_BESIDES: Names = {
+    "duration": "seconds",
+    "usage_info": {"pages_processed": "pages"},
+    "extra_info": {"usage_characters": "characters"},
+    "images": "images",
+}
 
 
-class ResponsesCollector(BaseCollector):
-    """Responses: `usage` at the top of a whole answer, or in the `response` of the closing event."""
+class OtherCollector(Collector):
+    """One JSON answer, or a stream whose last event tells: usage in tokens or seconds, or what else is
+    counted.
+    """
 
-    _CLOSING = ("response.completed", "response.incomplete", "response.failed")
+    marks = (b'"usage"', b'"error"')
+    event = msgspec.json.Decoder(_OtherFields)
+    whole = msgspec.json.Decoder(_OtherFields)
+    tables = ("usage", "meta", "usage_info", "extra_info", "total_tokens")
+    basis: Basis = "nothing"
 
-    def wants(self, data: bytes) -> bool:
-        """The closing event, errors, and the first event for the model's name."""
-        return self.reading.model is None or b'"usage"' in data or b"error" in data
-
-    def take(self, content: dict[str, Any]) -> None:
+    def take(self, content: Any) -> None:
         """An event, or a whole answer."""
-        reading = self.reading
-        kind = text(content, "type") or ""
-        inner = content.get("response")
-        answer = inner if isinstance(inner, dict) else content
-        reading.model = text(answer, "model") or reading.model
-        if isinstance(table := answer.get("usage"), dict) and table:
-            reading.usage = read_usage(table)
-        if kind in self._CLOSING:
-            reading.complete = True
-        if inner is None or kind in self._CLOSING:
-            reading.finish = text(answer, "status") or reading.finish
-        if kind == "error" or answer.get("error"):
-            reading.error = text(answer, "error", "code") or text(content, "code") or "error"
+        if type(content.model) is str:
+            self.model = content.model
+        usage = self._counts(content)
+        besides: Details = {}
+        note(besides, self._besides(content), _BESIDES)
+        if besides:
+            details = {**besides, **(usage.details or {})}
+            usage = msgspec.structs.replace(usage, details=details, source="provider")
+        if usage.source == "provider":
+            self.usage = usage
+        if content.error:
+            self.error = text(content.error, "type") or "error"
+        if (code := base_resp_error(content.base_resp)) is not None:
+            self.error = code
+
+    def _counts(self, content: Any) -> Usage:
+        if type(content.usage) is dict:
+            return read_usage(content.usage)
+        if type(content.meta) is dict:
+            return read_billed_units(content.meta)
+        given = number(content.total_tokens)  # MiniMax's embeddings
+        return Usage(given, source="none" if given is None else "provider")
+
+    def _besides(self, content: Any) -> dict[str, Any]:
+        return {
+            "duration": content.duration,
+            "usage_info": content.usage_info,
+            "extra_info": content.extra_info,
+        }
+
+
+class VectorsCollector(OtherCollector):
+    """Embeddings and rankings: tokens of the input only."""
+
+    basis = "input"
+
+
+class SpeechCollector(OtherCollector):
+    """A text that is spoken."""
+
+    basis = "characters"
+
+
+class ImagesCollector(OtherCollector):
+    """Pictures: some models are billed by tokens, others by the picture."""
+
+    whole = msgspec.json.Decoder(_ImageFields)
+
+    def _besides(self, content: Any) -> dict[str, Any]:
+        pictures = getattr(content, "data", None)
+        return {"images": len(pictures)} if pictures else {}
+
+
+_OTHERS: Mapping[str, type[Collector]] = {
+    "/completions": ChatCollector,
+    "/fim/completions": ChatCollector,
+    "/text/chatcompletion_v2": ChatCollector,
+    "/embeddings": VectorsCollector,
+    "/rerank": VectorsCollector,
+    "/moderations": OtherCollector,
+    "/chat/moderations": OtherCollector,
+    "/classifications": OtherCollector,
+    "/chat/classifications": OtherCollector,
+    "/ocr": OtherCollector,
+    "/images": ImagesCollector,
+    "/images/generations": ImagesCollector,
+    "/images/edits": ImagesCollector,
+    "/images/variations": ImagesCollector,
+    "/image_generation": ImagesCollector,
+    "/audio/speech": SpeechCollector,
+    "/t2a_v2": SpeechCollector,
+    "/audio/transcriptions": OtherCollector,
+    "/audio/translations": OtherCollector,
+}
+_FORMS = ("/images/", "/audio/")
 
 
 class _OpenAiDialect(Dialect):
@@ -141,11 +179,19 @@ class OpenAiChat(_OpenAiDialect):
 
     def matches(self, method: str, path: str) -> bool:
         """Also Azure's path with a deployment, and Perplexity's alias."""
-        return method == "POST" and _CHAT.fullmatch(path) is not None
+        return method == "POST" and _plain(path) in _CHAT
 
-    def collector(self) -> Collector:
+    def collector(self, path: str = "") -> Collector:  # noqa: ARG002 - all alike
         """For one chat completion."""
         return ChatCollector()
+
+    def glance(self, path: str, body: bytes) -> tuple[str | None, Usage] | None:  # noqa: ARG002 - all alike
+        """The usual chat completion."""
+        return chat_at_a_glance(body)
+
+    def asks_usage(self, path: str) -> bool:  # noqa: ARG002 - all alike
+        """It does."""
+        return True
 
 
 class OpenAiResponses(_OpenAiDialect):
@@ -155,25 +201,44 @@ class OpenAiResponses(_OpenAiDialect):
 
     def matches(self, method: str, path: str) -> bool:
         """Also Perplexity's alias."""
-        return method == "POST" and path in ("/responses", "/agent")
+        return method == "POST" and path in _RESPONSES
 
-    def collector(self) -> Collector:
+    def facts(self, path: str, body: bytes) -> RequestFacts:  # noqa: ARG002 - the body says it all
+        """All of it is in the body; only here it can ask for work in the background."""
+        return json_facts(body, may_be_background=True)
+
+    def collector(self, path: str = "") -> Collector:  # noqa: ARG002 - all alike
         """For one response."""
         return ResponsesCollector()
 
 
 class OpenAiOther(_OpenAiDialect):
-    """The paths of OpenAI's API that tell a `usage` in their one JSON answer or last event."""
+    """The paths of OpenAI's API that tell a `usage` in their one JSON answer or last event, and what
+    imitators have beside them.
+    """
 
     id: ClassVar[DialectId] = "openai-other"
 
     def matches(self, method: str, path: str) -> bool:
         """Embeddings, legacy completions, images, audio, rerank, moderations."""
-        return method == "POST" and _OTHER.fullmatch(path) is not None
+        return method == "POST" and _plain(path) in _OTHERS
 
-    def collector(self) -> Collector:
-        """The chat collector reads these too: same place, same or similar names."""
-        return ChatCollector()
+    def collector(self, path: str = "") -> Collector:
+        """By what is made there."""
+        return _OTHERS[_plain(path)]()
+
+    def asks_usage(self, path: str) -> bool:
+        """Completions know the same option as chats."""
+        return _plain(path) == "/completions"
+
+    def takes_forms(self, path: str) -> bool:
+        """Files to be looked at or listened to."""
+        return _plain(path).startswith(_FORMS)
+
+
+def _plain(path: str) -> str:
+    """The path without Azure's deployment."""
+    return _DEPLOYMENT.sub("", path, count=1) if path.startswith("/deployments/") else path
 
 
 def is_usage_chunk(content: Any) -> bool:

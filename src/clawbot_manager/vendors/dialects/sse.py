@@ -1,71 +1,161 @@
 """Server-sent events, split by event and never by network chunk (WHATWG HTML, "Parsing an event stream")."""
 
-import re
+from collections.abc import Iterator
 from typing import NamedTuple
 
-# A blank line: an end of line followed at once by another. `\r` alone is an end of line only where no `\n`
-# follows, or a lone CRLF would read as two.
-_BLANK_LINE = re.compile(rb"(?:\r\n|\n|\r(?!\n))(?:\r\n|\n|\r)")
-_END_OF_LINE = re.compile(rb"\r\n|\n|\r")
-_LONGEST_BLANK_LINE = 4
+_BLANK = frozenset((b"\n", b"\r\n", b"\r"))
+_LONGEST_END = 4  # `\r\n\r\n`: the end of a line, and a blank one
+_BOM = b"\xef\xbb\xbf"
 
 DEFAULT_MAX_EVENT = 1 << 20
 
 
 class Block(NamedTuple):
-    """The bytes of one event with its blank line; `whole` False = too large to be read, only passed on."""
+    """Bytes of a stream: complete events, or (`whole` False) a part of one that is too large to be read, the
+    last one if it `ends` it.
+    """
 
     raw: bytes
     whole: bool
+    ends: bool = True
 
 
 class SseSplitter:
-    """Cuts a byte stream into events; what it returns, joined, is exactly what it was fed.
+    """Cuts a byte stream behind complete events; what it returns, joined, is exactly what it was fed.
 
-    An event longer than `max_event` comes out in pieces marked as not whole, so that no stream makes it hold
-    more than that. Which events are whole does not depend on how the bytes arrive.
+    An event longer than `max_event` comes out in parts that are not whole, so that no stream makes it hold
+    more than that; that an event is larger without coming in parts is for the reader of a block to see. Each
+    byte is looked at and copied a fixed number of times, however small the pieces are.
     """
 
     def __init__(self, max_event: int = DEFAULT_MAX_EVENT) -> None:
         self._max = max_event
-        self._pending = b""
+        self._pending = bytearray()
         self._oversize = False
+        self.idle = True  # nothing is held, and no event is under way
 
     def feed(self, data: bytes) -> list[Block]:
         """The events that these bytes complete."""
-        blocks: list[Block] = []
-        searched = max(0, len(self._pending) - _LONGEST_BLANK_LINE + 1)
-        self._pending = self._pending + data if self._pending else data
-        while (found := _BLANK_LINE.search(self._pending, searched)) is not None:
-            if found.end() == len(self._pending) and self._pending.endswith(b"\r"):
-                break  # the `\n` of this last CRLF may still be on its way
-            raw, self._pending = self._pending[: found.end()], self._pending[found.end() :]
-            blocks.append(Block(raw, whole=not self._oversize and len(raw) <= self._max))
-            self._oversize = False
-            searched = 0
-        if len(self._pending) > self._max + _LONGEST_BLANK_LINE:
-            # keep what may be the first half of the blank line
-            cut = len(self._pending) - _LONGEST_BLANK_LINE
-            blocks.append(Block(self._pending[:cut], whole=False))
-            self._pending = self._pending[cut:]
+        pending = self._pending
+        if pending:
+            start = max(0, len(pending) - _LONGEST_END + 1)
+            pending += data
+            end = _last_end(pending, start)
+            raw = bytes(pending[:end])
+            del pending[:end]
+        elif data.endswith((b"\n\n", b"\r\n\r\n")):
+            raw = data
+        else:
+            end = _last_end(data, 0)
+            raw = data[:end]
+            pending += data[end:]
+        blocks = self._complete(raw) if raw else []
+        if len(pending) > self._max + _LONGEST_END:
+            cut = len(pending) - _LONGEST_END  # keep what may be the first half of the event's end
+            blocks.append(Block(bytes(pending[:cut]), whole=False, ends=False))
+            del pending[:cut]
             self._oversize = True
+        self.idle = not pending and not self._oversize
         return blocks
 
-    def finish(self) -> Block | None:
+    def finish(self) -> list[Block]:
         """What is left when the stream has ended; the standard drops it, a meter may still read it."""
-        raw, self._pending = self._pending, b""
-        if not raw:
-            return None
-        return Block(raw, whole=not self._oversize and len(raw) <= self._max)
+        raw = bytes(self._pending)
+        self._pending.clear()
+        return self._complete(raw) if raw else []
+
+    def _complete(self, raw: bytes) -> list[Block]:
+        if not self._oversize:
+            return [Block(raw, whole=True)]
+        self._oversize = False
+        tail = next(events(raw))
+        rest = raw[len(tail) :]
+        return [Block(tail, whole=False), *([Block(rest, whole=True)] if rest else [])]
+
+
+def events(raw: bytes) -> Iterator[bytes]:
+    """Complete events, one by one, each with its blank line."""
+    if raw.find(b"\r") < 0:
+        start = 0
+        while (at := raw.find(b"\n\n", start)) >= 0:
+            yield raw[start : at + 2]
+            start = at + 2
+        if start < len(raw):
+            yield raw[start:]
+        return
+    lines: list[bytes] = []
+    for line in raw.splitlines(keepends=True):
+        lines.append(line)
+        if line in _BLANK and len(lines) > 1:
+            yield b"".join(lines)
+            lines = []
+    if lines:
+        yield b"".join(lines)
+
+
+def is_one_event(data: bytes) -> bool:
+    """Whether the bytes are exactly one complete event whose lines all end in the same of the two usual
+    ways.
+    """
+    if data[-2:] == b"\n\n":
+        return data.find(b"\n\n") == len(data) - 2 and data.find(b"\r") < 0
+    return (
+        data[-4:] == b"\r\n\r\n"
+        and data.find(b"\n\r") == len(data) - 3
+        and data.find(b"\n\n") < 0
+        and data.find(b"\r\r") < 0
+    )
+
+
+def marked(raw: bytes, marks: tuple[bytes, ...]) -> list[tuple[int, int]]:
+    """Where complete events with a mark begin and end, whose lines end in line feeds. From behind, where
+    marks mostly are; and no part is searched twice for the same mark.
+    """
+    found: list[tuple[int, int]] = []
+    start = len(raw)
+    places = [raw.rfind(mark) for mark in marks]
+    while (at := max(places)) >= 0:
+        end = raw.find(b"\n\n", at)
+        end = len(raw) if end < 0 else end + 2
+        start = raw.rfind(b"\n\n", 0, at)
+        start = 0 if start < 0 else start + 2
+        found.append((start, end))
+        for number, place in enumerate(places):
+            if place >= start:
+                places[number] = raw.rfind(marks[number], 0, start)
+    found.reverse()
+    return found
 
 
 def event_data(raw: bytes) -> bytes:
     """The data of an event: its `data` fields joined by line feeds; b"" when it has none."""
-    if raw.startswith(b"data: ") and raw.endswith(b"\n\n") and raw.find(b"\n") == len(raw) - 2:
-        return raw[6:-2] if not raw.endswith(b"\r\n\n") else raw[6:-3]
-    lines = []
-    for line in _END_OF_LINE.split(raw.removeprefix(b"\xef\xbb\xbf")):
+    lines = raw.splitlines()
+    if raw.startswith(_BOM):
+        lines[0] = lines[0][len(_BOM) :]
+    if len(lines) == 2 and lines[0].startswith(b"data: "):
+        return lines[0][6:]
+    data = []
+    for line in lines:
         name, _, value = line.partition(b":")
         if name == b"data":
-            lines.append(value.removeprefix(b" "))
-    return b"\n".join(lines)
+            data.append(value.removeprefix(b" "))
+    return b"\n".join(data)
+
+
+def _last_end(data: bytes | bytearray, start: int) -> int:
+    """Where the last complete event ends, 0 when none is complete; none was when `data` ended at `start` +
+    3.
+    """
+    if data.find(b"\r", start) < 0:
+        at = data.rfind(b"\n\n", start)
+        return at + 2 if at >= 0 else 0
+    end = len(data)
+    lines = data[start:].splitlines(keepends=True)
+    if lines[-1].endswith(b"\r"):
+        end -= len(lines.pop())  # the `\n` of this last CRLF may still be on its way
+    while len(lines) > 1:  # the first line may have begun before `start`
+        line = lines.pop()
+        if bytes(line) in _BLANK:
+            return end
+        end -= len(line)
+    return 0

@@ -8,6 +8,7 @@ import { EmptyState, LoadMore, PageHeader, QueryView } from "@/components";
 import { notify, notifyError } from "@/lib/notify";
 import { KeyFormDialog } from "./KeyFormDialog";
 import { KeyRow } from "./KeyRow";
+import { KeysAttention } from "./KeysAttention";
 import { keysQuery, useAddSimulatedKey } from "./queries";
 
 export function KeyListPage() {
@@ -54,6 +55,7 @@ export function KeyListPage() {
         description={t("keys.about")}
         actions={items?.length ? actions : null}
       />
+      <KeysAttention />
       <QueryView query={{ ...keys, data: items }}>
         {(rows) =>
           rows.length === 0 ? (

@@ -4,19 +4,14 @@ import { Link } from "@tanstack/react-router";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { ProviderKey } from "@/api";
-import { Ago, Confirm, Pill, SimulatedBadge, type Tone } from "@/components";
+import { Ago, Confirm, SimulatedBadge } from "@/components";
 import { notify, notifyError } from "@/lib/notify";
 import { KeyFormDialog } from "./KeyFormDialog";
+import { KeyStatus } from "./KeyStatus";
 import { useChangeKey, useDeleteKey, useVerifyKey } from "./queries";
 import { useVendorName } from "./vendors";
 
-const TONES: Record<ProviderKey["state"], Tone> = {
-  active: "good",
-  cooling: "warn",
-  failed: "bad",
-  disabled: "idle",
-};
-const RESULT_COLORS = { ok: "green", bad_key: "red", unknown: "orange" } as const;
+const RESULT_COLORS = { ok: "green", empty: "orange", bad_key: "red", unknown: "orange" } as const;
 const SHOWN_BOTS = 3;
 
 export function KeyRow({ item }: { item: ProviderKey }) {
@@ -64,14 +59,7 @@ export function KeyRow({ item }: { item: ProviderKey }) {
         </Stack>
       </Table.Td>
       <Table.Td>
-        <Pill tone={verify.isPending ? "busy" : TONES[item.state]}>
-          {verify.isPending ? t("keys.checking") : t(`keys.states.${item.state}`)}
-        </Pill>
-        {item.state_detail && (
-          <Text size="xs" c="dimmed" mt={2} maw="18rem">
-            {item.state_detail}
-          </Text>
-        )}
+        <KeyStatus item={item} checking={verify.isPending} />
       </Table.Td>
       <Table.Td visibleFrom="md">
         {item.tag ? (

@@ -1,23 +1,19 @@
-import { Group, SegmentedControl, Select, SimpleGrid, Stack, TextInput, Title } from "@mantine/core";
-import { useDebouncedValue } from "@mantine/hooks";
+import { SegmentedControl, SimpleGrid, Stack } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { LoadingRows, PageHeader, QueryView, Tile } from "@/components";
-import { vendorOptions, vendorsQuery } from "@/features/keys";
+import { vendorsQuery } from "@/features/keys";
 import { formatCompact, formatNumber, formatPercent } from "@/lib/format";
 import { Breakdown } from "./Breakdown";
 import { usageSummaryQuery } from "./queries";
-import { UsageTable } from "./UsageTable";
+import { UsageLog } from "./UsageLog";
 
 const DAYS = ["1", "7", "30"];
 
 export function UsagePage() {
   const { t } = useTranslation();
   const [days, setDays] = useState("7");
-  const [hostname, setHostname] = useState("");
-  const [vendor, setVendor] = useState<string | null>(null);
-  const [host] = useDebouncedValue(hostname.trim(), 300);
   const summary = useQuery(usageSummaryQuery(Number(days)));
   const vendors = useQuery(vendorsQuery);
   return (
@@ -58,28 +54,7 @@ export function UsagePage() {
           </Stack>
         )}
       </QueryView>
-      <Group justify="space-between" align="flex-end" mt="xl" mb="sm">
-        <Title order={2}>{t("usage.log")}</Title>
-        <Group gap="xs">
-          <TextInput
-            aria-label={t("usage.filterBot")}
-            placeholder={t("usage.filterBot")}
-            value={hostname}
-            onChange={(event) => setHostname(event.currentTarget.value)}
-          />
-          <Select
-            aria-label={t("usage.filterVendor")}
-            placeholder={t("usage.filterVendor")}
-            data={vendorOptions(vendors.data ?? [])}
-            searchable
-            clearable
-            clearButtonProps={{ "aria-label": t("action.clear") }}
-            value={vendor}
-            onChange={setVendor}
-          />
-        </Group>
-      </Group>
-      <UsageTable hostname={host || undefined} vendor={vendor ?? undefined} showBot />
+      <UsageLog />
     </>
   );
 }

@@ -1,7 +1,7 @@
 import { infiniteQueryOptions, keepPreviousData, queryOptions } from "@tanstack/react-query";
 import { api, unwrap } from "@/api";
 
-export type UsageFilter = { hostname?: string; vendor?: string };
+export type UsageFilter = { hostname?: string; vendor?: string; trace_id?: string; failed?: boolean };
 
 export function usageQuery(filter: UsageFilter) {
   return infiniteQueryOptions({
@@ -15,7 +15,8 @@ export function usageQuery(filter: UsageFilter) {
     initialPageParam: null as string | null,
     getNextPageParam: (page) => page.next_cursor,
     placeholderData: keepPreviousData,
-    refetchInterval: 10_000,
+    // who comes from a first chat waits for its row, which is written a moment later
+    refetchInterval: (query) => (query.state.data?.pages[0]?.items.length ? 10_000 : 2_000),
   });
 }
 

@@ -1,0 +1,1 @@
+"""Measures the proxy against nginx and other gateways on this machine (see README.md)."""

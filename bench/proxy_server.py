@@ -32,6 +32,7 @@ from clawbot_manager.app.compose import Installation, compose
 from clawbot_manager.app.plan import data_plane_config
 from clawbot_manager.control.bots.schemas import BotIn, BotProvider, BotTokenIn
 from clawbot_manager.control.bots.service import BotService
+from clawbot_manager.control.bots.tokens import BotTokens
 from clawbot_manager.control.dataplane.plane import open_store
 from clawbot_manager.control.dataplane.unpacker import UsageUnpacker
 from clawbot_manager.control.shared.caller import Caller
@@ -78,6 +79,7 @@ def seed(data_dir: Path, base_url: str, *, ca: Path | None = None, database_url:
 async def _fill(installation: Installation, base_url: str) -> str:
     vault: VaultService = installation.services[VaultService]
     bots: BotService = installation.services[BotService]
+    tokens: BotTokens = installation.services[BotTokens]
     try:
         admin = await installation.accounts.create_admin(EMAIL, SecretStr(PASSWORD), None)
         caller = Caller(admin.id, "admin")
@@ -93,7 +95,7 @@ async def _fill(installation: Installation, base_url: str) -> str:
             provider = BotProvider(vendor="openai", models=[MODEL])
             given = BotIn(name="Bench", hostname="bench", providers=[provider], auto_start=False)
             bot = await bots.create(tx, caller, given)
-            _, token = await bots.add_token(tx, bot, BotTokenIn(name="bench"))
+            _, token = await tokens.add(tx, bot, BotTokenIn(name="bench"))
         return token
     finally:
         await installation.close()

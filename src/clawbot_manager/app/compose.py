@@ -1,7 +1,6 @@
 """Builds every part of an installation and wires them; nothing is started here."""
 
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
@@ -9,16 +8,14 @@ from typing import Any
 
 import structlog
 
+from clawbot_manager.app.bot_side import BotSide
+from clawbot_manager.app.bots import BotNeeds, compose_bots
 from clawbot_manager.app.plan import data_plane_config, egress_policy, proxy_config
 from clawbot_manager.app.wiring import build_pipeline
 from clawbot_manager.control.access.service import AccessService
 from clawbot_manager.control.accounts.service import AccountService
 from clawbot_manager.control.bots.gateway import GatewayClient
-from clawbot_manager.control.bots.operations import BotOperations
 from clawbot_manager.control.bots.reconciler import Reconciler
-from clawbot_manager.control.bots.service import BotRules, BotService
-from clawbot_manager.control.bots.steps import BotSteps, StepRules
-from clawbot_manager.control.bots.workspace import Workspaces
 from clawbot_manager.control.dataplane.owners import tell_owners
 from clawbot_manager.control.dataplane.plane import DataPlane, build_data_plane, open_store
 from clawbot_manager.control.dataplane.prober import VendorProber
@@ -28,7 +25,7 @@ from clawbot_manager.control.dataplane.unpacker import UsageUnpacker
 from clawbot_manager.control.dataplane.usage_sink import UsageSinkService
 from clawbot_manager.control.diagnostics.service import DiagnosticsService
 from clawbot_manager.control.personas.service import PersonaService
-from clawbot_manager.control.shared.events import BotTokensChanged, BotWanted, ProviderKeysChanged
+from clawbot_manager.control.shared.events import BotTokensChanged, ProviderKeysChanged
 from clawbot_manager.control.usage.service import UsageService
 from clawbot_manager.control.vault.service import VaultService
 from clawbot_manager.infra.crypto.access_tokens import AccessTokens
@@ -72,6 +69,7 @@ class Installation:
     upstream: UpstreamClient
     proxy: ProxyApp
     wire: ProxyServer
+    bot_side: BotSide
     services: dict[type[Any], Any]
 
     @property
@@ -152,8 +150,6 @@ def compose(
     )
     policy = egress_policy(settings)
     runtime = runtime or _runtime(settings, hasher)
-    proxy_url = settings.proxy_url_for_bots
-
     accounts = AccountService(
         database,
         passwords or Passwords(),
@@ -164,18 +160,32 @@ def compose(
         refresh_days=settings.security.refresh_token_days,
     )
     personas = PersonaService()
-    bots = BotService(
-        catalog,
-        personas,
-        box,
-        hasher,
-        clock,
-        BotRules(
-            first_port=settings.runtime.first_port,
-            runtime=runtime.name,
-            isolation_warning=runtime.isolation.warning,
-            proxy_url=f"{settings.public_url}/api/v1",
-        ),
+    usage = UsageService(clock)
+    plane_config = data_plane_config(settings)
+    opener = partial(open_here, secrets.master_keys)
+    plane = build_data_plane(plane_config, opener, hasher, clock, tell_owners(bus))
+    config = proxy_config(settings)
+    pipeline = build_pipeline(plane, catalog, config, clock)
+
+    def proxy_server() -> ProxyServer:
+        return ProxyServer(pipeline, policy=policy, config=config, on_failure=_report_failure)
+
+    gateway = gateway or GatewayClient()
+    parts = compose_bots(
+        BotNeeds(
+            settings=settings,
+            database=database,
+            bus=bus,
+            catalog=catalog,
+            box=box,
+            hasher=hasher,
+            clock=clock,
+            personas=personas,
+            usage=usage,
+            runtime=runtime,
+            gateway=gateway,
+            proxy_server=proxy_server,
+        )
     )
     prober = VendorProber(catalog, box, policy, clock)
     vault = VaultService(
@@ -186,45 +196,11 @@ def compose(
         clock,
         prober,
         base_url_problem=lambda url: _base_url_problem(url, policy),
-        users_of_keys=bots.users_of_keys,
+        users_of_keys=parts.bots.users_of_keys,
         simulator_enabled=settings.simulator_enabled,
     )
-    gateway = gateway or GatewayClient()
-    workspaces = Workspaces((settings.data_dir / "bots").resolve())
-    steps = BotSteps(
-        database,
-        runtime,
-        workspaces,
-        gateway,
-        bots,
-        catalog,
-        box,
-        hasher,
-        clock,
-        StepRules(
-            image=settings.runtime.image,
-            proxy_url=proxy_url,
-            ready_timeout=timedelta(seconds=settings.runtime.ready_timeout_seconds),
-            stop_grace_seconds=settings.runtime.stop_grace_seconds,
-            steady_seconds=settings.runtime.reconcile_seconds,
-        ),
-    )
-    reconciler = Reconciler(
-        database,
-        steps,
-        sweep_seconds=settings.runtime.reconcile_seconds,
-        max_parallel=settings.runtime.max_parallel,
-    )
-    bus.subscribe(BotWanted, reconciler.on_wanted)
-
     log_key_events(bus)
-    opener = partial(open_here, secrets.master_keys)
-    plane_config = data_plane_config(settings)
-    plane = build_data_plane(plane_config, opener, hasher, clock, tell_owners(bus))
-    config = proxy_config(settings)
     upstream = UpstreamClient(policy, config)
-    pipeline = build_pipeline(plane, catalog, config, clock)
-    usage = UsageService(clock)
     services: dict[type[Any], Any] = {
         Settings: settings,
         Database: database,
@@ -233,8 +209,7 @@ def compose(
         AccessService: AccessService(database, hasher, access_tokens, clock),
         PersonaService: personas,
         VaultService: vault,
-        BotService: bots,
-        BotOperations: BotOperations(database, bots, runtime, workspaces, gateway, box, clock),
+        **parts.services,
         UsageService: usage,
         DiagnosticsService: DiagnosticsService(
             database, runtime, settings.data_dir, lambda: plane.usage.state, usage
@@ -247,13 +222,14 @@ def compose(
         accounts=accounts,
         plane=plane,
         bus=bus,
-        reconciler=reconciler,
+        reconciler=parts.reconciler,
         reviver=KeyReviver(database, prober, clock),
         unpacker=UsageUnpacker(open_store(plane_config), poll_seconds=_UNPACK_SECONDS),
         gateway=gateway,
         upstream=upstream,
         proxy=ProxyApp(pipeline, upstream),
-        wire=ProxyServer(pipeline, policy=policy, config=config, on_failure=_report_failure),
+        wire=proxy_server(),
+        bot_side=parts.bot_side,
         services=services,
     )
 

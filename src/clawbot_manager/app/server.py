@@ -200,7 +200,8 @@ async def _lifespan(installation: Installation, role: Role) -> AsyncIterator[dic
         if serves_proxy:
             await installation.start_proxy()
         if reconciles:
-            await installation.reconciler.start()
+            await installation.bot_side.start(serves=serves_proxy)
+            await installation.reconciler.start(polls=role == "worker")
             installation.reviver.start()
             installation.unpacker.start()
         _log.info("server.started", role=role, runtime=installation.runtime.name)
@@ -211,5 +212,6 @@ async def _lifespan(installation: Installation, role: Role) -> AsyncIterator[dic
                 await installation.unpacker.close()
                 await installation.reviver.close()
                 await installation.reconciler.close()
+                await installation.bot_side.close()
             await installation.close()
             _log.info("server.stopped", role=role)

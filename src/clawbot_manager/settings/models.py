@@ -77,12 +77,27 @@ class RuntimeSettings(_Group):
 
     kind: str = Field(default="auto", description="auto, docker, process, or a driver installed as a package")
     docker_url: str | None = None
-    image: str = "clawbot-manager/bot:latest"
+    agent: Literal["auto", "builtin", "openclaw"] = Field(
+        default="auto", description="What a bot is when nobody says: openclaw in containers, else builtin"
+    )
+    image: str = Field(default="clawbot-manager/builtin-bot:latest", description="Image of the built-in bot")
+    openclaw_image: str = "clawbot-manager/openclaw:2026.9.6"
+    firewall: bool = Field(default=True, description="Keep bots from this host's other ports (needs root)")
     first_port: int = Field(default=9200, ge=1024, le=65000)
     reconcile_seconds: float = Field(default=10, gt=0)
-    ready_timeout_seconds: float = Field(default=90, gt=0)
-    stop_grace_seconds: float = Field(default=10, gt=0)
-    max_parallel: int = Field(default=4, ge=1, le=64)
+    ready_timeout_seconds: float | None = Field(
+        default=None, gt=0, description="How long a bot may take to answer; the agent's own when unset"
+    )
+    stop_grace_seconds: float | None = Field(
+        default=None, gt=0, description="How long a bot may take to end; the agent's own when unset"
+    )
+    proof: bool = Field(default=True, description="A new instance must get one prompt answered")
+    proof_timeout_seconds: float = Field(default=90, gt=0)
+    proof_again_hours: float | None = Field(
+        default=None, gt=0, description="Ask each bot again after so long; never when unset"
+    )
+    max_parallel: int = Field(default=8, ge=1, le=64)
+    max_starting: int = Field(default=4, ge=1, le=64, description="Bots that start at the same time")
 
 
 class EgressSettings(_Group):

@@ -233,7 +233,11 @@ export interface paths {
         delete: operations["delete_bot"];
         options?: never;
         head?: never;
-        patch?: never;
+        /**
+         * Change Bot
+         * @description Change settings: a running bot reads them at once, or at its restart (`is_pending_restart`).
+         */
+        patch: operations["change_bot"];
         trace?: never;
     };
     "/api/bot/{hostname}/chat": {
@@ -256,6 +260,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/bot/{hostname}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Bot Events
+         * @description What happened to the bot, newest first.
+         */
+        get: operations["bot_events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/bot/{hostname}/logs": {
         parameters: {
             query?: never;
@@ -270,6 +294,26 @@ export interface paths {
         get: operations["bot_logs"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/bot/{hostname}/restart": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Restart Bot
+         * @description Make the bot's instance anew, with a new token and all its settings; a stopped bot is started.
+         */
+        post: operations["restart_bot"];
         delete?: never;
         options?: never;
         head?: never;
@@ -375,6 +419,26 @@ export interface paths {
          * @description Revoke a proxy token; it stops at once.
          */
         delete: operations["revoke_bot_token"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/bot/{hostname}/upgrade": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Upgrade Bot
+         * @description Make the bot from another image; it goes back by itself when it does not prove itself with it.
+         */
+        post: operations["upgrade_bot"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -755,15 +819,50 @@ export interface components {
             total: number;
         };
         /**
+         * BotEventOut
+         * @description Something that happened to a bot.
+         */
+        BotEventOut: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Code */
+            code: string;
+            /** Detail */
+            detail: string | null;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /**
+             * Level
+             * @enum {string}
+             */
+            level: "info" | "warning" | "error";
+        };
+        /**
          * BotIn
          * @description A new bot.
          */
         BotIn: {
             /**
+             * Agent
+             * @description The program the bot is; the installation's default when left out
+             */
+            agent?: ("builtin" | "openclaw") | null;
+            /**
              * Auto Start
              * @default true
              */
             auto_start: boolean;
+            /**
+             * Egress
+             * @description Hosts (`name` or `name:port`, 443 by default) the bot may reach itself
+             */
+            egress?: string[];
             /**
              * @default {
              *       "commands": true,
@@ -777,6 +876,8 @@ export interface components {
             features: components["schemas"]["Features"];
             /** Hostname */
             hostname: string;
+            /** @default {} */
+            limits: components["schemas"]["BotLimits"];
             /** Name */
             name: string;
             persona?: components["schemas"]["Persona"] | null;
@@ -786,6 +887,18 @@ export interface components {
             providers: components["schemas"]["BotProvider"][];
             /** Tags */
             tags?: string[];
+        };
+        /**
+         * BotLimits
+         * @description What the bot's instance may use; what is left out is the agent's default.
+         */
+        BotLimits: {
+            /** Cpus */
+            cpus?: number | null;
+            /** Memory Mb */
+            memory_mb?: number | null;
+            /** Processes */
+            processes?: number | null;
         };
         /**
          * BotLogsOut
@@ -801,10 +914,17 @@ export interface components {
          */
         BotOut: {
             /**
+             * Agent
+             * @enum {string}
+             */
+            agent: "builtin" | "openclaw";
+            /**
              * Created At
              * Format: date-time
              */
             created_at: string;
+            /** Egress */
+            egress: string[];
             /** Emoji */
             emoji: string | null;
             features: components["schemas"]["Features"];
@@ -816,12 +936,25 @@ export interface components {
              */
             id: string;
             /**
+             * Image
+             * @description What its instance is made from, where the runtime has images
+             */
+            image: string | null;
+            /**
+             * Is Pending Restart
+             * @description True when changes wait for a restart
+             */
+            is_pending_restart: boolean;
+            /**
              * Is Simulated
              * @description True when a provider of this bot is the simulated one
              */
             is_simulated: boolean;
+            /** Is Upgrading */
+            is_upgrading: boolean;
             /** Isolation Warning */
             isolation_warning: string | null;
+            limits: components["schemas"]["BotLimits"];
             /** Name */
             name: string;
             owner: components["schemas"]["OwnerOut"];
@@ -830,6 +963,11 @@ export interface components {
             port: number | null;
             /** Primary Model */
             primary_model: string;
+            /**
+             * Proved At
+             * @description When a prompt last came back through the proxy
+             */
+            proved_at: string | null;
             /** Providers */
             providers: components["schemas"]["BotProvider"][];
             /** Runtime */
@@ -844,8 +982,30 @@ export interface components {
              * Format: date-time
              */
             updated_at: string;
+            /**
+             * Upgrade
+             * @description The installation's image for this agent, when it is another one
+             */
+            upgrade: string | null;
             /** Vendors */
             vendors: string[];
+        };
+        /**
+         * BotPatch
+         * @description What to change; what is left out stays. Limits and `egress` take effect at the next restart.
+         */
+        BotPatch: {
+            /** Egress */
+            egress?: string[] | null;
+            features?: components["schemas"]["Features"] | null;
+            limits?: components["schemas"]["BotLimits"] | null;
+            /** Name */
+            name?: string | null;
+            persona?: components["schemas"]["Persona"] | null;
+            /** Providers */
+            providers?: components["schemas"]["BotProvider"][] | null;
+            /** Tags */
+            tags?: string[] | null;
         };
         /**
          * BotProvider
@@ -870,13 +1030,19 @@ export interface components {
          */
         BotStatsOut: {
             /** Cpu Percent */
-            cpu_percent: number | null;
+            cpu_percent?: number | null;
             /** Memory Bytes */
-            memory_bytes: number | null;
+            memory_bytes?: number | null;
+            /** Memory Limit Bytes */
+            memory_limit_bytes?: number | null;
             /** Processes */
-            processes: number | null;
+            processes?: number | null;
+            /** Received Bytes */
+            received_bytes?: number | null;
+            /** Sent Bytes */
+            sent_bytes?: number | null;
             /** Uptime Seconds */
-            uptime_seconds: number | null;
+            uptime_seconds?: number | null;
         };
         /**
          * BotStatus
@@ -1013,6 +1179,14 @@ export interface components {
             kind: "instance" | "client";
             /** Name */
             name: string;
+        };
+        /**
+         * BotUpgradeIn
+         * @description Another image for the bot; the installation's own for its agent when left out.
+         */
+        BotUpgradeIn: {
+            /** Image */
+            image?: string | null;
         };
         /**
          * ChatIn
@@ -1276,6 +1450,13 @@ export interface components {
              * @enum {string}
              */
             kind: "user" | "team";
+        };
+        /** PageOut[BotEventOut] */
+        PageOut_BotEventOut_: {
+            /** Items */
+            items: components["schemas"]["BotEventOut"][];
+            /** Next Cursor */
+            next_cursor?: string | null;
         };
         /** PageOut[BotSummary] */
         PageOut_BotSummary_: {
@@ -2646,6 +2827,86 @@ export interface operations {
             };
         };
     };
+    change_bot: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                hostname: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BotPatch"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BotOut"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     chat_with_bot: {
         parameters: {
             query?: never;
@@ -2744,6 +3005,77 @@ export interface operations {
             };
         };
     };
+    bot_events: {
+        parameters: {
+            query?: {
+                /** @description `next_cursor` of the page before */
+                cursor?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                hostname: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageOut_BotEventOut_"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     bot_logs: {
         parameters: {
             query?: {
@@ -2813,6 +3145,82 @@ export interface operations {
             };
             /** @description Service Unavailable */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    restart_bot: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                hostname: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BotOut"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3227,6 +3635,86 @@ export interface operations {
             };
             /** @description Not Found */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    upgrade_bot: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                hostname: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BotUpgradeIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BotOut"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -8,23 +8,28 @@ from fastapi.responses import StreamingResponse
 
 from clawbot_manager.control.access.endpoints import AdminCaller, SignedInCaller
 from clawbot_manager.control.bots import repository
+from clawbot_manager.control.bots.changes import BotChanges
 from clawbot_manager.control.bots.operations import BotOperations
 from clawbot_manager.control.bots.schemas import (
     BotCounts,
+    BotEventOut,
     BotIn,
     BotLogsOut,
     BotOut,
+    BotPatch,
     BotStatsOut,
     BotSummary,
     BotTokenCreated,
     BotTokenIn,
     BotTokenOut,
+    BotUpgradeIn,
     ChatIn,
     CleanupIn,
     CleanupOut,
     OrphanOut,
 )
 from clawbot_manager.control.bots.service import BotService
+from clawbot_manager.control.bots.tokens import BotTokens
 from clawbot_manager.control.shared.edge import (
     LIMIT,
     NO_NUL,
@@ -43,6 +48,8 @@ from clawbot_manager.infra.telemetry.logs import trace_id_var
 router = APIRouter(prefix="/api/bot", tags=["bot"], responses=SIGNED_IN)
 
 Bots = Annotated[BotService, Depends(service(BotService))]
+Changes = Annotated[BotChanges, Depends(service(BotChanges))]
+Tokens = Annotated[BotTokens, Depends(service(BotTokens))]
 Operations = Annotated[BotOperations, Depends(service(BotOperations))]
 
 _EVENTS: dict[int | str, dict[str, Any]] = {
@@ -113,6 +120,54 @@ async def stop_bot(caller: SignedInCaller, hostname: HostnamePath, tx: WriteTx, 
     return await bots.show(tx, caller, await bots.want(tx, caller, hostname, "stopped"))
 
 
+@router.patch("/{hostname}", responses=problems(404, 409))
+async def change_bot(
+    caller: SignedInCaller,
+    hostname: HostnamePath,
+    given: BotPatch,
+    tx: WriteTx,
+    bots: Bots,
+    changes: Changes,
+) -> BotOut:
+    """Change settings: a running bot reads them at once, or at its restart (`is_pending_restart`)."""
+    return await bots.show(tx, caller, await changes.patch(tx, caller, hostname, given))
+
+
+@router.post("/{hostname}/restart", status_code=202, responses=problems(404, 409))
+async def restart_bot(
+    caller: SignedInCaller, hostname: HostnamePath, tx: WriteTx, bots: Bots, changes: Changes
+) -> BotOut:
+    """Make the bot's instance anew, with a new token and all its settings; a stopped bot is started."""
+    return await bots.show(tx, caller, await changes.restart(tx, caller, hostname))
+
+
+@router.post("/{hostname}/upgrade", status_code=202, responses=problems(404, 409))
+async def upgrade_bot(
+    caller: SignedInCaller,
+    hostname: HostnamePath,
+    given: BotUpgradeIn,
+    tx: WriteTx,
+    bots: Bots,
+    changes: Changes,
+) -> BotOut:
+    """Make the bot from another image; it goes back by itself when it does not prove itself with it."""
+    return await bots.show(tx, caller, await changes.upgrade(tx, caller, hostname, given))
+
+
+@router.get("/{hostname}/events", responses=problems(404))
+async def bot_events(
+    caller: SignedInCaller,
+    hostname: HostnamePath,
+    tx: ReadTx,
+    bots: Bots,
+    cursor: Cursor = None,
+    limit: Limit = LIMIT,
+) -> PageOut[BotEventOut]:
+    """What happened to the bot, newest first."""
+    bot = await bots.get(tx, caller, hostname)
+    return PageOut[BotEventOut].model_validate(await repository.events(tx, bot.id, cursor, limit))
+
+
 @router.get("/{hostname}/logs", responses=problems(404, 503))
 async def bot_logs(
     caller: SignedInCaller,
@@ -154,18 +209,23 @@ async def list_bot_tokens(
 
 @router.post("/{hostname}/token", status_code=201, responses=problems(404))
 async def create_bot_token(
-    caller: SignedInCaller, hostname: HostnamePath, given: BotTokenIn, tx: WriteTx, bots: Bots
+    caller: SignedInCaller,
+    hostname: HostnamePath,
+    given: BotTokenIn,
+    tx: WriteTx,
+    bots: Bots,
+    tokens: Tokens,
 ) -> BotTokenCreated:
     """Make a proxy token for an own client: it uses the bot's keys and counts as the bot. Shown this once."""
     bot = await bots.get(tx, caller, hostname)
-    token, text = await bots.add_token(tx, bot, given)
+    token, text = await tokens.add(tx, bot, given)
     shown = BotTokenOut.model_validate(token).model_dump()
     return BotTokenCreated(**shown, token=text, base_urls=bots.base_urls(bot))
 
 
 @router.delete("/{hostname}/token/{token_id}", status_code=204, responses=problems(404))
 async def revoke_bot_token(
-    caller: SignedInCaller, hostname: HostnamePath, token_id: UUID, tx: WriteTx, bots: Bots
+    caller: SignedInCaller, hostname: HostnamePath, token_id: UUID, tx: WriteTx, bots: Bots, tokens: Tokens
 ) -> None:
     """Revoke a proxy token; it stops at once."""
-    await bots.revoke_token(tx, await bots.get(tx, caller, hostname), token_id)
+    await tokens.revoke(tx, await bots.get(tx, caller, hostname), token_id)

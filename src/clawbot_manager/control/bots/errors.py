@@ -70,3 +70,10 @@ class PortsExhaustedError(UnavailableError):
 
     code = "ports_exhausted"
     title = "No port is free"
+
+
+class BotUpgradingError(ConflictError):
+    """An upgrade of the bot is under way."""
+
+    code = "bot_upgrading"
+    title = "The bot is being upgraded"

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from clawbot_manager.control.bots.schemas import BotState, Health
+from clawbot_manager.control.bots.schemas import AgentName, BotState, EventLevel, Health
 from clawbot_manager.control.shared.owned import Owned
 from clawbot_manager.infra.db import Base, Json
 from clawbot_manager.kit.ids import uuid7
@@ -18,7 +18,12 @@ _LIVE = text("deleted_at IS NULL")
 
 
 class Bot(Owned, Base):
-    """A bot: what its owner wants (`desired`, `config`) beside what was last seen (`state` and on)."""
+    """A bot: what its owner wants (`desired`, `config`) beside what was last seen (`state` and on).
+
+    `image` None is the installation's for this agent. `previous_image` is what an upgrade goes back to until
+    the new one has proved itself. `applied` is a digest of the settings that its instance was made with, see
+    `brief.made_with`. `proved_revision` is the instance revision with which a prompt came back last.
+    """
 
     __tablename__ = "bots"
     __table_args__ = (
@@ -40,6 +45,9 @@ class Bot(Owned, Base):
     desired: Mapped[Desired] = mapped_column(String(16))
     revision: Mapped[int]
     sealed_operator_token: Mapped[str] = mapped_column(Text)
+    agent: Mapped[AgentName] = mapped_column(String(32))
+    image: Mapped[str | None] = mapped_column(String(255))
+    previous_image: Mapped[str | None] = mapped_column(String(255))
     node: Mapped[str] = mapped_column(String(64))
     port: Mapped[int | None]
 
@@ -51,6 +59,9 @@ class Bot(Owned, Base):
     started_at: Mapped[datetime | None]
     failures: Mapped[int]
     retry_at: Mapped[datetime | None]
+    applied: Mapped[str | None] = mapped_column(String(64))
+    proved_revision: Mapped[int | None]
+    proved_at: Mapped[datetime | None]
 
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
@@ -79,3 +90,17 @@ class BotToken(Base):
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
+
+
+class BotEvent(Base):
+    """Something that happened to a bot, for its owner to read; `code` is stable, `detail` explains."""
+
+    __tablename__ = "bot_events"
+    __table_args__ = (Index("ix_bot_events_bot_id_id", "bot_id", "id"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    bot_id: Mapped[UUID] = mapped_column(ForeignKey("bots.id", ondelete="CASCADE"))
+    at: Mapped[datetime]
+    level: Mapped[EventLevel] = mapped_column(String(16))
+    code: Mapped[str] = mapped_column(String(64))
+    detail: Mapped[str | None] = mapped_column(String(500))

@@ -74,12 +74,15 @@ class BotOperations:
         except RuntimeUnavailableError as error:
             raise _runtime_down(error) from error
         if sample is None:
-            return BotStatsOut(cpu_percent=None, memory_bytes=None, processes=None, uptime_seconds=None)
+            return BotStatsOut()
         uptime = int((self._clock.now() - bot.started_at).total_seconds()) if bot.started_at else None
         return BotStatsOut(
             cpu_percent=sample.cpu_percent,
             memory_bytes=sample.memory_bytes,
+            memory_limit_bytes=sample.memory_limit_bytes,
             processes=sample.processes,
+            received_bytes=sample.received_bytes,
+            sent_bytes=sample.sent_bytes,
             uptime_seconds=uptime,
         )
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import Select, func, or_, select, update
 
-from clawbot_manager.control.bots.models import Bot, BotToken
+from clawbot_manager.control.bots.models import Bot, BotEvent, BotToken
 from clawbot_manager.control.bots.schemas import BotState
 from clawbot_manager.control.shared.caller import Caller
 from clawbot_manager.control.shared.owned import readable
@@ -63,6 +63,26 @@ async def get(tx: Transaction, bot_id: UUID) -> Bot | None:
 async def living(tx: Transaction) -> Sequence[Bot]:
     """Every bot of every owner that is not gone."""
     return list(await tx.scalars(select(Bot).where(Bot.deleted_at.is_(None)).order_by(Bot.id)))
+
+
+async def wanted_since(tx: Transaction, when: datetime) -> Sequence[UUID]:
+    """The bots of which something was wanted at that time or later."""
+    return list(await tx.scalars(select(Bot.id).where(Bot.updated_at >= when, Bot.deleted_at.is_(None))))
+
+
+async def unproved(tx: Transaction, owner_id: UUID, prefix: str) -> Sequence[Bot]:
+    """An owner's bots that wait because of what a code with this prefix says."""
+    query = select(Bot).where(Bot.owner_id == owner_id, Bot.deleted_at.is_(None))
+    return list(await tx.scalars(query.where(Bot.code.startswith(prefix, autoescape=True))))
+
+
+async def events(tx: Transaction, bot_id: UUID, cursor: str | None, limit: int) -> Page[BotEvent]:
+    """What happened to a bot, newest first."""
+    query = select(BotEvent).where(BotEvent.bot_id == bot_id).order_by(BotEvent.id.desc()).limit(limit + 1)
+    if cursor is not None:
+        query = query.where(BotEvent.id < decode_cursor(cursor))
+    rows = list(await tx.scalars(query))
+    return Page(rows[:limit], encode_cursor(rows[limit - 1].id) if len(rows) > limit else None)
 
 
 async def used_ports(tx: Transaction, node: str) -> set[int]:

@@ -11,9 +11,30 @@ BotState = Literal["draft", "created", "starting", "running", "stopping", "stopp
 Health = Literal["healthy", "unhealthy", "unknown"]
 Voice = Literal["alloy", "echo", "fable", "onyx", "nova", "shimmer"]
 SessionScope = Literal["user", "channel", "global"]
+AgentName = Literal["builtin", "openclaw"]
+EventLevel = Literal["info", "warning", "error"]
 
 Hostname = Annotated[
     str, StringConstraints(min_length=2, max_length=64, pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])$")
+]
+EgressHost = Annotated[
+    str,
+    StringConstraints(
+        max_length=253, pattern=r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}(:[0-9]{1,5})?$"
+    ),
+]
+Egress = Annotated[
+    list[EgressHost],
+    Field(
+        max_length=50, description="Hosts (`name` or `name:port`, 443 by default) the bot may reach itself"
+    ),
+]
+ImageRef = Annotated[
+    str,
+    StringConstraints(
+        max_length=255,
+        pattern=r"^[a-z0-9][a-z0-9._/:-]*(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@sha256:[0-9a-f]{64})?$",
+    ),
 ]
 ModelId = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x20\x7f]+$")]
 
@@ -56,6 +77,14 @@ class Features(Input):
     session_scope: SessionScope = "user"
 
 
+class BotLimits(Input):
+    """What the bot's instance may use; what is left out is the agent's default."""
+
+    memory_mb: int | None = Field(default=None, ge=32, le=1_048_576)
+    cpus: float | None = Field(default=None, ge=0.05, le=1024)
+    processes: int | None = Field(default=None, ge=8, le=100_000)
+
+
 class BotIn(Input):
     """A new bot."""
 
@@ -66,7 +95,30 @@ class BotIn(Input):
     persona_template_id: UUID | None = None
     features: Features = Features()
     tags: Annotated[list[Tag], Field(max_length=20)] = Field(default_factory=list)
+    agent: AgentName | None = Field(
+        default=None, description="The program the bot is; the installation's default when left out"
+    )
+    limits: BotLimits = BotLimits()
+    egress: Egress = Field(default_factory=list)
     auto_start: bool = True
+
+
+class BotPatch(Input):
+    """What to change; what is left out stays. Limits and `egress` take effect at the next restart."""
+
+    name: Annotated[FreeText, StringConstraints(min_length=1, max_length=255)] | None = None
+    providers: Annotated[list[BotProvider], Field(min_length=1, max_length=25)] | None = None
+    persona: Persona | None = None
+    features: Features | None = None
+    tags: Annotated[list[Tag], Field(max_length=20)] | None = None
+    limits: BotLimits | None = None
+    egress: Egress | None = None
+
+
+class BotUpgradeIn(Input):
+    """Another image for the bot; the installation's own for its agent when left out."""
+
+    image: ImageRef | None = None
 
 
 class BotStatus(Schema):
@@ -102,10 +154,18 @@ class BotOut(BotSummary):
     persona: Persona
     features: Features
     tags: list[str]
+    agent: AgentName
+    limits: BotLimits
+    egress: list[str]
+    image: str | None = Field(description="What its instance is made from, where the runtime has images")
+    upgrade: str | None = Field(description="The installation's image for this agent, when it is another one")
+    is_upgrading: bool
+    is_pending_restart: bool = Field(description="True when changes wait for a restart")
     port: int | None
     runtime: str
     isolation_warning: str | None
     started_at: Timestamp | None
+    proved_at: Timestamp | None = Field(description="When a prompt last came back through the proxy")
     updated_at: Timestamp
 
 
@@ -119,10 +179,23 @@ class BotCounts(Schema):
 class BotStatsOut(Schema):
     """What a bot uses now; null where the runtime cannot tell."""
 
-    cpu_percent: float | None
-    memory_bytes: int | None
-    processes: int | None
-    uptime_seconds: int | None
+    cpu_percent: float | None = None
+    memory_bytes: int | None = None
+    memory_limit_bytes: int | None = None
+    processes: int | None = None
+    received_bytes: int | None = None
+    sent_bytes: int | None = None
+    uptime_seconds: int | None = None
+
+
+class BotEventOut(Schema):
+    """Something that happened to a bot."""
+
+    id: UUID
+    at: Timestamp
+    level: EventLevel
+    code: str
+    detail: str | None
 
 
 class BotLogsOut(Schema):

@@ -1,8 +1,7 @@
 """Bots as their owners see them: what is wanted is written down here, the reconciler brings it about."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from clawbot_manager.control.bots import repository
+from clawbot_manager.control.bots.brief import AgentRules, keys_for, made_with, providers_of
 from clawbot_manager.control.bots.errors import (
     BadHostnameError,
     BadProviderError,
@@ -18,42 +18,41 @@ from clawbot_manager.control.bots.errors import (
     HostnameTakenError,
     PortsExhaustedError,
 )
-from clawbot_manager.control.bots.models import Bot, BotToken
+from clawbot_manager.control.bots.models import Bot
+from clawbot_manager.control.bots.record import note
 from clawbot_manager.control.bots.schemas import (
     BotCounts,
     BotIn,
+    BotLimits,
     BotOut,
     BotProvider,
     BotStatus,
     BotSummary,
-    BotTokenIn,
     Features,
     Persona,
 )
 from clawbot_manager.control.personas.service import PersonaService
 from clawbot_manager.control.shared.caller import Caller
-from clawbot_manager.control.shared.data_plane import tell_data_plane
-from clawbot_manager.control.shared.events import BotTokensChanged, BotWanted
+from clawbot_manager.control.shared.events import BotWanted
 from clawbot_manager.control.vault import repository as vault
 from clawbot_manager.control.vault.models import ProviderKey
 from clawbot_manager.infra.crypto.secretbox import SecretBox
-from clawbot_manager.infra.crypto.tokens import TokenHasher, hint_of
+from clawbot_manager.infra.crypto.tokens import TokenHasher
 from clawbot_manager.infra.db import Transaction
 from clawbot_manager.kit.clock import Clock
-from clawbot_manager.kit.errors import InvalidInputError, NotFoundError
+from clawbot_manager.kit.errors import InvalidInputError
 from clawbot_manager.kit.ids import uuid7
 from clawbot_manager.kit.paging import Page
 from clawbot_manager.vendors.records import Catalog
 from clawbot_manager.vendors.simulator import SIMULATED_BASE_URL
 
 NODE = "local"
-PROXY_TOKEN_PREFIX = "cbm_bot"  # noqa: S105 - a prefix, not a token
 _OPERATOR_PREFIX = "cbm_op"
 _HIGHEST_PORT = 65_000
 
 # Words that stand where a hostname stands in the routes, now or on the road.
 RESERVED_HOSTNAMES = frozenset(
-    {"admin", "api", "batch", "cleanup", "events", "export", "import", "new"}
+    {"admin", "api", "batch", "cleanup", "events", "export", "import", "new", "removed"}
 ) | frozenset({"orphans", "search", "stats", "system", "template", "templates", "usage", "wizard"})
 
 
@@ -63,12 +62,13 @@ class BotRules:
 
     first_port: int
     runtime: str
-    isolation_warning: str | None
+    isolation_warning: Callable[[], str | None]
     proxy_url: str
+    agents: AgentRules
 
 
 class BotService:
-    """Creates, lists, starts, stops and deletes bots, and keeps their tokens."""
+    """Creates, lists, starts, stops and deletes bots."""
 
     def __init__(
         self,
@@ -120,12 +120,24 @@ class BotService:
             persona=Persona.model_validate(bot.config["persona"]),
             features=Features.model_validate(bot.config["features"]),
             tags=bot.config["tags"],
+            agent=bot.agent,
+            limits=BotLimits.model_validate(bot.config.get("limits", {})),
+            egress=bot.config.get("egress", []),
+            image=self._rules.agents.image_of(bot),
+            upgrade=self._upgrade(bot),
+            is_upgrading=bot.previous_image is not None,
+            is_pending_restart=bot.applied is not None and bot.applied != made_with(bot),
             port=bot.port,
             runtime=self._rules.runtime,
-            isolation_warning=self._rules.isolation_warning,
+            isolation_warning=self._rules.isolation_warning(),
             started_at=bot.started_at,
+            proved_at=bot.proved_at,
             updated_at=bot.updated_at,
         )
+
+    def _upgrade(self, bot: Bot) -> str | None:
+        offered = self._rules.agents.images[bot.agent]
+        return offered if offered != self._rules.agents.image_of(bot) else None
 
     async def users_of_keys(
         self, tx: Transaction, caller: Caller, keys: Sequence[ProviderKey]
@@ -149,9 +161,10 @@ class BotService:
         """
         if given.hostname in RESERVED_HOSTNAMES:
             raise BadHostnameError(f"{given.hostname!r} is reserved. Choose another one.", field="hostname")
-        await self._check_providers(tx, caller, given.providers)
+        await self.check_providers(tx, caller, given.providers)
         persona = await self._persona(tx, given)
         now = self._clock.now()
+        agent = given.agent or self._rules.agents.default
         bot = Bot(
             id=uuid7(),
             owner_kind="user",
@@ -163,7 +176,11 @@ class BotService:
                 "persona": persona.model_dump(mode="json"),
                 "features": given.features.model_dump(mode="json"),
                 "tags": list(dict.fromkeys(given.tags)),
+                "limits": given.limits.model_dump(exclude_none=True),
+                "egress": given.egress,
             },
+            agent=agent,
+            image=self._rules.agents.images[agent],
             desired="running" if given.auto_start else "stopped",
             revision=1,
             node=NODE,
@@ -184,12 +201,18 @@ class BotService:
             await tx.flush()
         except IntegrityError as error:
             raise _taken(bot.hostname) from error
+        note(tx, bot.id, now, "info", "created")
         tx.tell(BotWanted(bot.id))
         return bot
 
-    async def _check_providers(
+    async def check_providers(
         self, tx: Transaction, caller: Caller, providers: Sequence[BotProvider]
     ) -> None:
+        """Whether the caller's bot may have these.
+
+        Raises:
+            BadProviderError.
+        """
         keys = {key.id: key for key in await vault.all_of(tx, caller)}
         seen: set[str] = set()
         for index, provider in enumerate(providers):
@@ -250,68 +273,13 @@ class BotService:
         bot.desired = desired  # type: ignore[assignment]  # the three words of the routes
         bot.failures, bot.retry_at, bot.code, bot.detail = 0, None, None, None
         bot.updated_at = self._clock.now()
+        note(tx, bot.id, bot.updated_at, "info", f"wanted_{desired}")
         tx.tell(BotWanted(bot.id))
         return bot
-
-    # ---- tokens
-
-    async def add_token(self, tx: Transaction, bot: Bot, given: BotTokenIn) -> tuple[BotToken, str]:
-        """A named proxy token for the owner's own client; the text is returned this once."""
-        ends = self._clock.now() + timedelta(days=given.expires_in_days) if given.expires_in_days else None
-        token, plain = new_token(self._hasher, bot.id, "client", given.name, self._clock)
-        token.expires_at = ends
-        tx.add(token)
-        await tx.flush()
-        await tell_data_plane(tx, BotTokensChanged(bot.id))
-        return token, plain
-
-    async def revoke_token(self, tx: Transaction, bot: Bot, token_id: UUID) -> None:
-        """Revoke a proxy token; it stops at once.
-
-        Raises:
-            NotFoundError: it is not one of this bot's.
-        """
-        token = next((one for one in await repository.tokens(tx, bot.id) if one.id == token_id), None)
-        if token is None:
-            raise NotFoundError("There is no such token of this bot.")
-        token.revoked_at = self._clock.now()
-        await tell_data_plane(tx, BotTokensChanged(bot.id))
 
     def base_urls(self, bot: Bot) -> dict[str, str]:
         """What to give the vendors' SDKs as base URL, by vendor."""
         return {p.vendor: f"{self._rules.proxy_url}/{p.vendor}" for p in providers_of(bot)}
-
-
-def providers_of(bot: Bot) -> list[BotProvider]:
-    """The bot's providers; the first one is its primary."""
-    return [BotProvider.model_validate(item) for item in bot.config["providers"]]
-
-
-def keys_for(bot: Bot, provider: BotProvider, keys: Sequence[ProviderKey]) -> list[ProviderKey]:
-    """The owner's keys that a bot may use for one of its providers: the pinned one, or its tags'."""
-    if provider.key_id is not None:
-        return [key for key in keys if key.id == provider.key_id]
-    tags = {None, *bot.config["tags"]}
-    return [
-        key
-        for key in keys
-        if key.vendor == provider.vendor and key.owner_id == bot.owner_id and key.tag in tags
-    ]
-
-
-def new_token(hasher: TokenHasher, bot_id: UUID, kind: str, name: str, clock: Clock) -> tuple[BotToken, str]:
-    """A fresh proxy token's row, not yet added, and its text."""
-    plain = hasher.new_token(PROXY_TOKEN_PREFIX)
-    token = BotToken(
-        id=uuid7(),
-        bot_id=bot_id,
-        kind=kind,
-        name=name,
-        token_hash=hasher.hash(plain),
-        hint=hint_of(plain),
-        created_at=clock.now(),
-    )
-    return token, plain
 
 
 def _taken(hostname: str) -> HostnameTakenError:

@@ -69,6 +69,15 @@ async def page(
     return Page(rows[:limit], encode_cursor(rows[limit - 1].id) if len(rows) > limit else None)
 
 
+async def of_bot(
+    tx: Transaction, owner_id: UUID, bot_id: UUID, since: datetime, limit: int
+) -> Sequence[UsageRow]:
+    """A bot's last requests since a time, oldest first."""
+    query = select(UsageRow).where(UsageRow.owner_id == owner_id, UsageRow.at >= since)
+    query = query.where(UsageRow.bot_id == bot_id).order_by(UsageRow.at.desc(), UsageRow.id.desc())
+    return list(await tx.scalars(query.limit(limit)))[::-1]
+
+
 async def key_labels(tx: Transaction, caller: Caller, key_ids: Collection[UUID]) -> dict[UUID, str]:
     """The present labels of the caller's keys, of deleted ones too."""
     if not key_ids:

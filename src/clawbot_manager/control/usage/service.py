@@ -1,8 +1,10 @@
 """Views of what went through the proxy."""
 
 from collections import defaultdict
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+from clawbot_manager.control.bots.models import Bot
+from clawbot_manager.control.bots.proof import Traffic
 from clawbot_manager.control.shared.caller import Caller
 from clawbot_manager.control.usage import repository
 from clawbot_manager.control.usage.repository import UsageFilter
@@ -11,6 +13,8 @@ from clawbot_manager.infra.db import Transaction
 from clawbot_manager.kit.clock import Clock
 from clawbot_manager.kit.ids import made_at
 from clawbot_manager.kit.paging import Page
+
+_WITNESSED = 20
 
 
 class UsageService:
@@ -27,6 +31,11 @@ class UsageService:
         if oldest is None:
             return timedelta()
         return max(timedelta(), self._clock.now() - made_at(oldest))
+
+    async def witness(self, tx: Transaction, bot: Bot, since: datetime) -> list[Traffic]:
+        """What the proxy saw of a bot since a time, oldest first; the last few when there was more."""
+        rows = await repository.of_bot(tx, bot.owner_id, bot.id, since, _WITNESSED)
+        return [Traffic(row.vendor, row.model_asked, row.status, row.error_code) for row in rows]
 
     async def page(
         self,

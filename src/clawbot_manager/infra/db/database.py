@@ -74,6 +74,17 @@ class Database:
         async with self._engine.begin() as connection:
             yield connection
 
+    @property
+    def file(self) -> Path | None:
+        """The file of a SQLite database that is one."""
+        parsed = make_url(self.url)
+        return Path(parsed.database or "") if self.dialect == "sqlite" and _is_file(parsed) else None
+
+    async def own_connection(self) -> AsyncConnection:
+        """A bare connection for the caller to keep and to close, outside any transaction."""
+        connection = await self._engine.connect()
+        return await connection.execution_options(isolation_level="AUTOCOMMIT")
+
     @asynccontextmanager
     async def looking(self) -> AsyncIterator[AsyncConnection]:
         """A bare connection to the database itself, not its replica, that does not wait for a writer."""

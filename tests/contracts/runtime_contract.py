@@ -278,6 +278,36 @@ class RuntimeContract:
         assert sample.memory_bytes
         assert sample.processes
 
+    async def test_changes_tell_of_a_death(self, harness: Harness, runtime: Runtime) -> None:
+        spec = make_spec(harness)
+        await started(runtime, spec)
+        changes = harness.runtime().changes()
+        async with asyncio.timeout(30):
+            assert await anext(changes) is None
+            await harness.kill(spec.bot_id)
+            assert await anext(changes) == spec.bot_id
+
+    async def test_nothing_drifts_by_itself(self, harness: Harness, runtime: Runtime) -> None:
+        spec = make_spec(harness)
+        assert (await started(runtime, spec)).drift == ()
+        await runtime.stop(spec.bot_id, grace_seconds=10)
+        await runtime.start(spec.bot_id)
+        assert [instance.drift for instance in await runtime.list()] == [()]
+        assert await harness.running(spec.bot_id) == 1
+
+    async def test_its_own_image_need_not_be_fetched(self, harness: Harness, runtime: Runtime) -> None:
+        assert await runtime.has_image(harness.image())
+
+    async def test_nothing_is_left_over(self, harness: Harness, runtime: Runtime) -> None:
+        await started(runtime, make_spec(harness))
+        assert await runtime.leftovers() == []
+
+    async def test_a_bot_finds_its_places(self, harness: Harness, runtime: Runtime) -> None:
+        places = runtime.places(harness.folder / "workspace", harness.folder / "state", 9300)
+        assert places.workspace.endswith("workspace")
+        assert places.state.endswith("state")
+        assert places.port > 0
+
     async def test_tokens_show_nowhere(self, harness: Harness, runtime: Runtime) -> None:
         spec = make_spec(harness)
         instance = await started(runtime, spec)

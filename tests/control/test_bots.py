@@ -191,13 +191,13 @@ class TestLife:
     async def test_a_refusal_of_the_bot_is_told(
         self, user: Api, runtime: FakeRuntime, gateway: FakeGateway
     ) -> None:
-        gateway.refusal = "The bot token is not valid."
         await create(user, auto_start=True)
 
         async def runs() -> bool:
             return bool((await user.get("/api/bot/scout")).json["status"]["state"] == "running")
 
         await until(runs)
+        gateway.refusal = "The bot token is not valid."
         answer = await user.post("/api/bot/scout/chat", {"message": "hello"})
         assert (answer.status, answer.json["code"]) == (502, "bot_unreachable")
         assert answer.json["params"] == {"status": 401}

@@ -25,19 +25,28 @@ from tests.contracts.runtime_contract import (
     make_spec,
     started,
 )
-from tests.services import docker, docker_supervisor
+from tests.services import docker, docker_supervisor, run
+
+PROXY_PORT = 7199
 
 
 class DockerHarness:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.engine = docker.engine()
-        self.label = f"test-{uuid4()}"
-        self.network = f"clawbot-{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
+        worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+        self.label = f"test-{worker}-{run.owner()}"
+        self.network = f"clawbot-{worker}"
         self._made: list[DockerRuntime] = []
 
     def runtime(self) -> DockerRuntime:
-        made = DockerRuntime(self.label, url=self.engine.url, network=self.network)
+        made = DockerRuntime(
+            self.label,
+            url=self.engine.url,
+            network=self.network,
+            images=[self.engine.image],
+            proxy_ports=[PROXY_PORT],
+        )
         self._made.append(made)
         return made
 
@@ -132,7 +141,7 @@ async def test_the_bot_reads_a_private_workspace_and_writes_its_state_only(harne
 
 async def test_the_bots_network_is_internal_and_keeps_them_apart(harness: DockerHarness) -> None:
     runtime = harness.runtime()
-    gateway = await runtime.network_gateway()
+    gateway = await runtime.proxy_host()
     (seen,) = json.loads(await harness.docker("network", "inspect", harness.network))
     assert seen["Internal"] is True
     assert seen["Options"]["com.docker.network.bridge.enable_icc"] == "false"
@@ -163,21 +172,32 @@ async def asks(url: str) -> object:
     return json.loads(answer.stdout)
 
 
-async def test_an_open_network_of_that_name_is_refused(harness: DockerHarness) -> None:
+async def test_an_open_network_of_that_name_is_refused_while_something_uses_it(
+    harness: DockerHarness,
+) -> None:
     name = f"open-{uuid4().hex[:8]}"
     await harness.docker("network", "create", name)
-    runtime = DockerRuntime(harness.label, url=harness.engine.url, network=name)
+    runtime = DockerRuntime(harness.label, url=harness.engine.url, network=name, firewall=False)
     try:
+        user = (await harness.docker("run", "--detach", "--network", name, harness.image())).strip()
         with pytest.raises(InstanceFailedError, match="not internal"):
             await runtime.create(make_spec(harness))
+        await harness.docker("rm", "--force", user)
+        await runtime.create(make_spec(harness))
+        (seen,) = json.loads(await harness.docker("network", "inspect", name))
+        assert seen["Internal"] is True
     finally:
+        for instance in await runtime.list():
+            await runtime.remove(instance.bot_id)
         await runtime.close()
         await harness.docker("network", "rm", name)
 
 
 async def test_a_missing_image_is_told_with_the_way_to_get_it(harness: DockerHarness) -> None:
     spec = replace(make_spec(harness), image="clawbot-manager/none:1")
-    with pytest.raises(InstanceFailedError, match=r"docker pull clawbot-manager/none:1") as told:
+    with pytest.raises(
+        InstanceFailedError, match=r"make bot-images.*docker pull clawbot-manager/none:1"
+    ) as told:
         await harness.runtime().create(spec)
     assert GATEWAY_SECRET not in str(told.value)
 

@@ -23,15 +23,12 @@ from tests.runtimes.test_process_runtime import ProcessHarness
 from tests.services import docker
 
 
-def options(
-    folder: Path, docker_url: str | None = None, *, image: str = "", ready: bool = True
-) -> RuntimeOptions:
+def options(folder: Path, docker_url: str | None = None, *images: str) -> RuntimeOptions:
     return RuntimeOptions(
         root=folder / "bots",
         instance_label=f"test-{uuid4()}",
         docker_url=docker_url,
-        image=image,
-        containers_ready=ready,
+        images=images,
     )
 
 
@@ -52,11 +49,11 @@ async def test_auto_without_an_engine_is_process(tmp_path: Path) -> None:
 async def test_auto_is_docker_when_the_engine_can_run_bots(tmp_path: Path) -> None:
     engine = docker.engine()
     chosen = [
-        build_runtime("auto", options(tmp_path, engine.url, image=engine.image)),
-        build_runtime("auto", options(tmp_path, engine.url, image=engine.image, ready=False)),
-        build_runtime("auto", options(tmp_path, engine.url, image="clawbot-manager/none:1")),
+        build_runtime("auto", options(tmp_path, engine.url, engine.image)),
+        build_runtime("auto", options(tmp_path, engine.url, "clawbot-manager/none:1", engine.image)),
+        build_runtime("auto", options(tmp_path, engine.url, "clawbot-manager/none:1")),
     ]
-    assert [runtime.name for runtime in chosen] == ["docker", "process", "process"]
+    assert [runtime.name for runtime in chosen] == ["docker", "docker", "process"]
 
 
 async def test_an_unknown_name_lists_the_known(tmp_path: Path) -> None:

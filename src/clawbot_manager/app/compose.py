@@ -251,8 +251,9 @@ def _runtime(settings: Settings, hasher: TokenHasher) -> Runtime:
         root=(settings.data_dir / "runtime").resolve(),
         instance_label=hasher.derive("installation")[:12],
         docker_url=settings.runtime.docker_url,
-        image=settings.runtime.image,
-        containers_ready=settings.proxy.url_for_bots is not None,
+        images=(settings.runtime.image, settings.runtime.openclaw_image),
+        proxy_ports=(settings.server.port,),
+        firewall=settings.runtime.firewall,
     )
     try:
         return build_runtime(settings.runtime.kind, options)

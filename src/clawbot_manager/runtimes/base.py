@@ -6,7 +6,7 @@ The reconciler is the only caller; it serialises the calls for one bot, never th
 """
 
 import builtins
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -32,6 +32,7 @@ class InstanceState(StrEnum):
 
     CREATED = "created"
     RUNNING = "running"
+    PAUSED = "paused"
     STOPPED = "stopped"
 
 
@@ -72,6 +73,7 @@ class Instance:
 
     `instance_id` is the runtime's own handle. `revision` is the one of the spec it was created from.
     `endpoint` is the base URL under which this manager reaches the bot's gateway, None unless running.
+    `drift` names what is no longer as it was created ("name", "memory", "network"), changed by other hands.
     """
 
     instance_id: str
@@ -84,15 +86,53 @@ class Instance:
     started_at: datetime | None = None
     exit_code: int | None = None
     detail: str | None = None
+    drift: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class InstanceStats:
-    """A sample; None where the runtime cannot tell. CPU is in percent of one core since the last sample."""
+    """A sample; None where the runtime cannot tell. CPU is in percent of one core since the last sample.
+
+    The counts of the network are bytes since the instance started.
+    """
 
     cpu_percent: float | None
     memory_bytes: int | None
     processes: int | None
+    memory_limit_bytes: int | None = None
+    received_bytes: int | None = None
+    sent_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ImageProgress:
+    """How far the fetch of an image has come: a line to show, and bytes of what is known so far."""
+
+    text: str
+    done_bytes: int = 0
+    total_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Leftover:
+    """Something with our mark that is no instance and that nothing needs: an old network, an unused image.
+
+    `kind` and `id` are what `remove_leftover` takes; `size_bytes` None where the runtime cannot tell.
+    """
+
+    kind: str
+    id: str
+    detail: str
+    created_at: datetime | None = None
+    size_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """How a command inside an instance ended; `output` is cut to 64 KiB."""
+
+    exit_code: int
+    output: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +143,16 @@ class Isolation:
     warning: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where a bot finds its own directories, and where its gateway must listen, as the bot sees it."""
+
+    workspace: str
+    state: str
+    host: str
+    port: int
+
+
 class Runtime(Protocol):
     """One place where bots run.
 
@@ -111,7 +161,15 @@ class Runtime(Protocol):
     """
 
     name: str
-    isolation: Isolation
+
+    @property
+    def isolation(self) -> Isolation:
+        """What is known now of how well bots are kept apart; may change as the runtime is looked at."""
+        ...
+
+    def places(self, workspace: Path, state_dir: Path, port: int) -> Places:
+        """What these directories and this port of the node are for a bot that runs here."""
+        ...
 
     async def probe(self) -> None:
         """Return when the runtime can be used now. Called by health checks: cheap, at most a few seconds."""
@@ -137,8 +195,15 @@ class Runtime(Protocol):
         """
         ...
 
+    async def mend(self, bot_id: UUID) -> bool:
+        """Put right in place what drifted; False when only a new instance can be right. A missing one is.
+
+        Raises `InstanceFailedError`.
+        """
+        ...
+
     async def start(self, bot_id: UUID) -> Instance:
-        """Start the instance; a running one stays as it is.
+        """Start the instance; a running one stays as it is, a paused one goes on.
 
         Returns when the process runs, not when it is ready.
         Raises `InstanceNotFoundError`, `InstanceFailedError`.
@@ -163,6 +228,44 @@ class Runtime(Protocol):
 
     async def stats(self, bot_id: UUID) -> InstanceStats | None:
         """A sample of what the instance uses, None when it is not running."""
+        ...
+
+    async def run(self, bot_id: UUID, command: Sequence[str], *, seconds: float) -> Ran:
+        """Run a command inside a running instance, for diagnosis; given up after that many `seconds`.
+
+        Raises `InstanceNotFoundError`, `InstanceFailedError` (also: this runtime has no inside).
+        """
+        ...
+
+    def changes(self) -> AsyncIterator[UUID | None]:
+        """The bots whose instances change, as it happens; None when anything may have changed.
+
+        The first item is None, as soon as changes are being watched: what happened before it is unknown.
+        Goes on until the caller stops. Raises `RuntimeUnavailableError` when the runtime goes away.
+        """
+        ...
+
+    async def has_image(self, image: str) -> bool:
+        """Whether instances can be created from this image without fetching it."""
+        ...
+
+    def fetch_image(self, image: str) -> AsyncIterator[ImageProgress]:
+        """Fetch an image, telling how far it is; ends when it is there. Raises `InstanceFailedError`."""
+        ...
+
+    async def leftovers(self) -> builtins.list[Leftover]:
+        """What has our mark and is needed by nothing, but for instances."""
+        ...
+
+    async def remove_leftover(self, leftover: Leftover) -> None:
+        """Remove one; a missing one is fine. Raises `InstanceFailedError`: something needs it again."""
+        ...
+
+    async def proxy_host(self) -> str | None:
+        """This host's address as its bots reach it, where their proxy must listen; None: loopback.
+
+        Makes what must exist for it (a network). It may change while the runtime goes on, so ask again.
+        """
         ...
 
     async def close(self) -> None:

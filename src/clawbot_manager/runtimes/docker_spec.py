@@ -1,12 +1,15 @@
-"""How a bot's container and the bots' network must look: the hardening in one place."""
+"""How a bot's container must look, the hardening in one place, and whether one still does."""
 
+import json
 import os
+from collections.abc import Mapping
 from typing import Any
 
 from clawbot_manager.runtimes.base import InstanceSpec
 
 LABEL = "clawbot-manager"
 MANAGED = f"{LABEL}.managed=true"
+ASKED = f"{LABEL}.asked"
 GATEWAY_PORT = 18789
 WORKSPACE = "/workspace"
 STATE = "/state"
@@ -25,13 +28,11 @@ def container_config(
     environment = {
         "HOME": STATE,  # the only place that can be written for good
         **spec.environment,
-        "CLAWBOT_GATEWAY_PORT": str(GATEWAY_PORT),
-        "CLAWBOT_GATEWAY_BIND": "0.0.0.0",  # noqa: S104 - its own network namespace
-        "CLAWBOT_WORKSPACE": WORKSPACE,
-        "CLAWBOT_STATE_DIR": STATE,
         "CLAWBOT_BOT_ID": str(spec.bot_id),
         "CLAWBOT_INSTANCE": label,
     }
+    name = container_name(spec)
+    host_config = _host_config(spec, network)
     labels = {
         f"{LABEL}.managed": "true",
         f"{LABEL}.bot-id": str(spec.bot_id),
@@ -39,6 +40,7 @@ def container_config(
         f"{LABEL}.owner": str(spec.owner_id),
         f"{LABEL}.revision": str(spec.revision),
         f"{LABEL}.instance": label,
+        ASKED: json.dumps(_facts(name, host_config, [network]), sort_keys=True),
     }
     config = {
         "Image": spec.image,
@@ -46,9 +48,49 @@ def container_config(
         "User": user,
         "Env": [f"{key}={value}" for key, value in environment.items()],
         "Labels": labels,
-        "HostConfig": _host_config(spec, network),
+        "HostConfig": host_config,
     }
-    return container_name(spec), config
+    return name, config
+
+
+def drift_of(shown: Mapping[str, Any]) -> tuple[str, ...]:
+    """What of a container is no longer as it was asked for; all else of one cannot be changed.
+
+    `shown` is the engine's answer to an inspection. A container without the label is taken as it is.
+    """
+    asked = (shown["Config"].get("Labels") or {}).get(ASKED)
+    if asked is None:
+        return ()
+    networks = sorted(shown["NetworkSettings"]["Networks"] or {})
+    now = _facts(shown["Name"].removeprefix("/"), shown["HostConfig"], networks)
+    return tuple(name for name, value in json.loads(asked).items() if now.get(name) != value)
+
+
+def mended(shown: Mapping[str, Any]) -> tuple[str, str, dict[str, Any]]:
+    """The name, the network and the body of an update call that a drifted container needs."""
+    asked = json.loads(shown["Config"]["Labels"][ASKED])
+    update = {
+        "Memory": asked["memory"][0],
+        "MemorySwap": asked["memory"][1],
+        "NanoCpus": asked["cpus"][0],
+        "PidsLimit": asked["processes"],
+        "RestartPolicy": {"Name": asked["restart policy"]},
+    }
+    return asked["name"], asked["network"][0], update
+
+
+def _facts(name: str, host_config: Mapping[str, Any], networks: list[str]) -> dict[str, Any]:
+    """What can be changed of a container that is there, under names for people."""
+    policy = (host_config.get("RestartPolicy") or {}).get("Name") or "no"
+    cpu_tuning = [host_config.get(key) or 0 for key in ("CpuQuota", "CpuShares")]
+    return {
+        "name": name,
+        "memory": [host_config["Memory"], host_config["MemorySwap"]],
+        "cpus": [host_config["NanoCpus"], *cpu_tuning, host_config.get("CpusetCpus") or ""],
+        "processes": host_config.get("PidsLimit"),
+        "restart policy": policy,
+        "network": networks,
+    }
 
 
 def _host_config(spec: InstanceSpec, network: str) -> dict[str, Any]:
@@ -74,18 +116,6 @@ def _host_config(spec: InstanceSpec, network: str) -> dict[str, Any]:
         "Ulimits": [{"Name": "core", "Soft": 0, "Hard": 0}],  # a core dump would hold the tokens
         "RestartPolicy": {"Name": "no"},  # the reconciler restarts, and counts
         "LogConfig": {"Type": "json-file", "Config": {"max-size": "5m", "max-file": "2"}},
-    }
-
-
-def network_config(name: str) -> dict[str, Any]:
-    """A network with no way out, on which containers do not see each other."""
-    return {
-        "Name": name,
-        "Driver": "bridge",
-        "Internal": True,
-        "CheckDuplicate": True,
-        "Options": {"com.docker.network.bridge.enable_icc": "false"},
-        "Labels": {f"{LABEL}.managed": "true"},
     }
 
 

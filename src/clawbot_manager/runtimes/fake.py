@@ -9,6 +9,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from clawbot_manager.runtimes.base import (
+    ImageProgress,
     Instance,
     InstanceFailedError,
     InstanceNotFoundError,
@@ -18,6 +19,7 @@ from clawbot_manager.runtimes.base import (
     Isolation,
     RuntimeUnavailableError,
 )
+from clawbot_manager.runtimes.plain import PlainRuntime
 
 
 class Fault(StrEnum):
@@ -41,6 +43,7 @@ class FakeWorld:
 
     `calls` lists every verb that was called, with its bot, in order. `ignore_sigterm` names the bots that
     end only when killed; `killed` those that were. `first_line` is what a bot logs when it starts.
+    `missing` are images that must be fetched first, `unmendable` the drift that `mend` does not take away.
     """
 
     instances: dict[UUID, Instance] = field(default_factory=dict)
@@ -50,6 +53,10 @@ class FakeWorld:
     ignore_sigterm: set[UUID] = field(default_factory=set)
     killed: builtins.list[UUID] = field(default_factory=list)
     ports: dict[UUID, int] = field(default_factory=dict)
+    images: dict[UUID, str] = field(default_factory=dict)
+    missing: set[str] = field(default_factory=set)
+    unmendable: set[str] = field(default_factory=set)
+    news: builtins.list[UUID] = field(default_factory=list)
     first_line: str = "started"
     go_on: asyncio.Event = field(default_factory=asyncio.Event)
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
@@ -68,6 +75,19 @@ class FakeWorld:
         self.instances[bot_id] = replace(
             seen, state=InstanceState.STOPPED, endpoint=None, exit_code=exit_code
         )
+        self.news.append(bot_id)
+        await self.tell()
+
+    async def pause(self, bot_id: UUID) -> None:
+        """Other hands pause the bot."""
+        self.instances[bot_id] = replace(self.instances[bot_id], state=InstanceState.PAUSED, endpoint=None)
+        self.news.append(bot_id)
+        await self.tell()
+
+    async def change(self, bot_id: UUID, *drift: str) -> None:
+        """Other hands change these of the bot's instance."""
+        self.instances[bot_id] = replace(self.instances[bot_id], drift=drift)
+        self.news.append(bot_id)
         await self.tell()
 
     async def write(self, bot_id: UUID, line: str) -> None:
@@ -81,7 +101,7 @@ class FakeWorld:
             self.changed.notify_all()
 
 
-class FakeRuntime:
+class FakeRuntime(PlainRuntime):
     """Bots that are entries of a `FakeWorld`."""
 
     name = "fake"
@@ -140,6 +160,7 @@ class FakeRuntime:
         )
         self.world.instances[spec.bot_id] = instance
         self.world.ports[spec.bot_id] = spec.port
+        self.world.images[spec.bot_id] = spec.image
         self.world.lines[spec.bot_id] = []
         await self.world.tell()
         self._leave(half_done)
@@ -166,7 +187,7 @@ class FakeRuntime:
         """The entry is stopped."""
         half_done = await self._enter("stop", bot_id)
         seen = self.world.instances.get(bot_id)
-        if seen is not None and seen.state is InstanceState.RUNNING:
+        if seen is not None and seen.state in {InstanceState.RUNNING, InstanceState.PAUSED}:
             stubborn = bot_id in self.world.ignore_sigterm
             if stubborn:
                 self.world.killed.append(bot_id)
@@ -180,6 +201,36 @@ class FakeRuntime:
         self.world.lines.pop(bot_id, None)
         await self.world.tell()
         self._leave(half_done)
+
+    async def mend(self, bot_id: UUID) -> bool:
+        """Take the drift away, unless it is one of `FakeWorld.unmendable`."""
+        half_done = await self._enter("mend", bot_id)
+        seen = self.world.instances.get(bot_id)
+        if seen is not None and not self.world.unmendable & set(seen.drift):
+            self.world.instances[bot_id] = seen = replace(seen, drift=())
+        self._leave(half_done)
+        return seen is None or not seen.drift
+
+    async def has_image(self, image: str) -> bool:
+        """All but those of `FakeWorld.missing`."""
+        self._leave(await self._enter("has_image"))
+        return image not in self.world.missing
+
+    async def fetch_image(self, image: str) -> AsyncIterator[ImageProgress]:
+        """In two steps."""
+        self._leave(await self._enter("fetch_image"))
+        for done in (50, 100):
+            yield ImageProgress(f"{done} of 100 bytes", done, 100)
+        self.world.missing.discard(image)
+
+    async def changes(self) -> AsyncIterator[UUID | None]:
+        """What `FakeWorld.kill`, `pause` and `change` did."""
+        yield None
+        while True:
+            while self.world.news:
+                yield self.world.news.pop(0)
+            async with self.world.changed:
+                await self.world.changed.wait()
 
     async def logs(self, bot_id: UUID, *, tail: int) -> builtins.list[str]:
         """What `FakeWorld.write` wrote."""

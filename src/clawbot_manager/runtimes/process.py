@@ -31,15 +31,18 @@ from clawbot_manager.runtimes.base import (
     RuntimeUnavailableError,
 )
 from clawbot_manager.runtimes.instance_files import POLL_SECONDS, InstanceFiles, Started, blocking
+from clawbot_manager.runtimes.plain import PlainRuntime
 
 NOBODY = UUID(int=0)
 REPLACE_GRACE_SECONDS = 5.0
 KILL_SECONDS = 10.0
 FOLLOW_SECONDS = 0.25
+LOOK_SECONDS = 1.0
+OVERHEAD_MB = 512  # address space that is no memory: the interpreter's mappings and its threads' stacks
 MIB = 1024 * 1024
 
 
-class ProcessRuntime:
+class ProcessRuntime(PlainRuntime):
     """Runs the built-in bot (or another program with its interface) as child processes.
 
     `root` is ours alone. `instance_label` marks the processes of this installation: two managers with
@@ -151,7 +154,7 @@ class ProcessRuntime:
         # processes are counted per user, not per bot: RLIMIT_NPROC would hit the manager itself
         limits = {
             "RLIMIT_CORE": 0,  # a core dump would hold the tokens and the conversations
-            "RLIMIT_AS": spec.limits.memory_mb * MIB,
+            "RLIMIT_AS": (spec.limits.memory_mb + OVERHEAD_MB) * MIB,
             "RLIMIT_FSIZE": max(64 * MIB, 2 * self._max_log_bytes),
             "RLIMIT_NOFILE": 1024,
         }
@@ -240,6 +243,22 @@ class ProcessRuntime:
         if before and before[0] == main and now > before[1]:
             percent = max(0.0, 100 * (used - before[2]) / (now - before[1]))
         return InstanceStats(cpu_percent=percent, memory_bytes=memory, processes=count)
+
+    async def changes(self) -> AsyncIterator[UUID | None]:
+        """The bots of which a process came or went, looked at each second."""
+        before = await blocking(self._pids)
+        yield None
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            now = await blocking(self._pids)
+            for bot_id in {*before, *now}:
+                if before.get(bot_id) != now.get(bot_id):
+                    yield bot_id
+            before = now
+
+    def _pids(self) -> dict[UUID, builtins.list[int]]:
+        found = process_table.find_all(self._label)
+        return {bot_id: [process.pid for process in processes] for bot_id, processes in found.items()}
 
     async def close(self) -> None:
         """Nothing to give back; the bots go on running."""

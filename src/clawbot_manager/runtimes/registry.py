@@ -30,16 +30,18 @@ class RuntimeOptions:
     """What a runtime may need; each takes what concerns it.
 
     `root` is a directory of this node for the runtime's own files. `instance_label` marks everything that
-    belongs to this installation. `docker_url` None means the engine's usual socket. `containers_ready` says
-    that containers could reach the proxy: without it `auto` does not choose them.
+    belongs to this installation. `docker_url` None means the engine's usual socket. `images` are those that
+    bots are made from: with none of them on the engine, `auto` does not choose containers. `proxy_ports` are
+    the only ones of this host that bots may reach.
     """
 
     root: Path
     instance_label: str
     docker_url: str | None = None
-    docker_network: str = "clawbot-manager"
-    image: str = ""
-    containers_ready: bool = False
+    docker_network: str | None = None
+    images: tuple[str, ...] = ()
+    proxy_ports: tuple[int, ...] = ()
+    firewall: bool = True
     python: str = sys.executable
 
 
@@ -47,7 +49,14 @@ Factory = Callable[[RuntimeOptions], Runtime]
 
 
 def _docker(options: RuntimeOptions) -> Runtime:
-    return DockerRuntime(options.instance_label, url=options.docker_url, network=options.docker_network)
+    return DockerRuntime(
+        options.instance_label,
+        url=options.docker_url,
+        network=options.docker_network,
+        images=options.images,
+        proxy_ports=options.proxy_ports,
+        firewall=options.firewall,
+    )
 
 
 def _process(options: RuntimeOptions) -> Runtime:
@@ -68,7 +77,8 @@ def build_runtime(kind: str, options: RuntimeOptions) -> Runtime:
     Raises `UnknownRuntimeError`.
     """
     if kind == AUTO:
-        kind = "docker" if options.containers_ready and _engine_has_image(options) else "process"
+        has_one = any(_engine_has_image(options, image) for image in options.images)
+        kind = "docker" if has_one else "process"
     if kind in BUILT_IN:
         return BUILT_IN[kind](options)
     offered = {point.name: point for point in entry_points(group=ENTRY_POINTS)}
@@ -92,13 +102,13 @@ class _UnixConnection(http.client.HTTPConnection):
         self.sock.connect(self._path)
 
 
-def _engine_has_image(options: RuntimeOptions) -> bool:
+def _engine_has_image(options: RuntimeOptions, image: str) -> bool:
     url = options.docker_url or DEFAULT_URL
     if not url.startswith("unix://"):
         return False
     connection = _UnixConnection(url.removeprefix("unix://"))
     try:
-        connection.request("GET", f"/images/{options.image}/json")
+        connection.request("GET", f"/images/{image}/json")
         return connection.getresponse().status == 200
     except (OSError, http.client.HTTPException):
         return False

@@ -38,16 +38,21 @@ async def fetch_image(engine: aiodocker.Docker, image: str) -> AsyncIterator[Ima
     params = {"fromImage": name} if tag is None else {"fromImage": name, "tag": tag}
     limits = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=_STALL_SECONDS)
     layers: dict[str, tuple[int, int]] = {}
-    async with engine._query("images/create", "POST", params=params, timeout=limits) as answer:
-        async for line in answer.content:
-            told = json.loads(line)
-            if "error" in told:
-                raise InstanceFailedError(cannot_fetch(image, str(told["error"])))
-            detail = told.get("progressDetail") or {}
-            if told.get("id") and detail.get("total"):
-                layers[told["id"]] = (int(detail.get("current", 0)), int(detail["total"]))
-            done, total = (sum(part) for part in zip(*layers.values(), strict=True)) if layers else (0, 0)
-            yield ImageProgress(str(told.get("status", ""))[:200], done, total)
+    try:
+        async with engine._query("images/create", "POST", params=params, timeout=limits) as answer:
+            async for line in answer.content:
+                told = json.loads(line)
+                if "error" in told:
+                    raise InstanceFailedError(_cannot_fetch(image, str(told["error"])))
+                detail = told.get("progressDetail") or {}
+                if told.get("id") and detail.get("total"):
+                    layers[told["id"]] = (int(detail.get("current", 0)), int(detail["total"]))
+                done, total = (sum(layer[part] for layer in layers.values()) for part in (0, 1))
+                yield ImageProgress(str(told.get("status", ""))[:200], done, total)
+    except DockerError as error:
+        if error.status == NOT_CONNECTED:
+            raise
+        raise InstanceFailedError(_cannot_fetch(image, str(error.message))) from None
 
 
 def _cannot_fetch(image: str, why: str) -> str:

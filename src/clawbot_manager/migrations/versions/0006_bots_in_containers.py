@@ -12,7 +12,9 @@ depends_on = None
 def upgrade() -> None:
     """Apply. Bots of before are the built-in one, made from the installation's image."""
     with op.batch_alter_table("bots") as batch_op:
-        batch_op.add_column(sa.Column("agent", sa.String(length=32), nullable=False, server_default="builtin"))
+        batch_op.add_column(
+            sa.Column("agent", sa.String(length=32), nullable=False, server_default="builtin")
+        )
         batch_op.add_column(sa.Column("image", sa.String(length=255), nullable=True))
         batch_op.add_column(sa.Column("previous_image", sa.String(length=255), nullable=True))
         batch_op.add_column(sa.Column("applied", sa.String(length=64), nullable=True))

@@ -11,7 +11,7 @@ from aiodocker.exceptions import DockerError
 from aiodocker.utils import clean_filters
 
 from clawbot_manager.runtimes.base import ImageProgress, InstanceFailedError, Leftover
-from clawbot_manager.runtimes.docker_calls import unless
+from clawbot_manager.runtimes.docker_calls import NOT_CONNECTED, unless
 from clawbot_manager.runtimes.docker_spec import MANAGED
 
 _STALL_SECONDS = 120.0

@@ -281,8 +281,7 @@ class RuntimeContract:
     async def test_changes_tell_of_a_death(self, harness: Harness, runtime: Runtime) -> None:
         spec = make_spec(harness)
         await started(runtime, spec)
-        changes = harness.runtime().changes()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(30), contextlib.aclosing(runtime.changes()) as changes:
             assert await anext(changes) is None
             await harness.kill(spec.bot_id)
             assert await anext(changes) == spec.bot_id

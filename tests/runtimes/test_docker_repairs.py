@@ -235,6 +235,11 @@ class TestImages:
                 pass
 
 
+async def first_of(runtime: DockerRuntime) -> None:
+    async with contextlib.aclosing(runtime.changes()) as changes:
+        await anext(changes)
+
+
 async def test_an_engine_that_goes_away_is_unavailable(tmp_path: Path) -> None:
     runtime = DockerRuntime("x", url=f"unix://{tmp_path / 'none.sock'}")
     bot_id = uuid4()
@@ -243,7 +248,7 @@ async def test_an_engine_that_goes_away_is_unavailable(tmp_path: Path) -> None:
             lambda: runtime.mend(bot_id),
             lambda: runtime.run(bot_id, ["true"], seconds=1),
             lambda: runtime.has_image("x"),
-            lambda: anext(runtime.changes()),
+            lambda: first_of(runtime),
             runtime.proxy_host,
             runtime.leftovers,
         ):

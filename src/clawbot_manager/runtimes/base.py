@@ -6,7 +6,7 @@ The reconciler is the only caller; it serialises the calls for one bot, never th
 """
 
 import builtins
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -237,11 +237,11 @@ class Runtime(Protocol):
         """
         ...
 
-    def changes(self) -> AsyncIterator[UUID | None]:
+    def changes(self) -> AsyncGenerator[UUID | None]:
         """The bots whose instances change, as it happens; None when anything may have changed.
 
         The first item is None, as soon as changes are being watched: what happened before it is unknown.
-        Goes on until the caller stops. Raises `RuntimeUnavailableError` when the runtime goes away.
+        Goes on until the caller stops, who closes it (`aclosing`). Raises `RuntimeUnavailableError` when the runtime goes away.
         """
         ...
 

@@ -9,7 +9,7 @@ import asyncio
 import builtins
 import json
 import os
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -294,7 +294,7 @@ class DockerRuntime:
             code = (await execution.inspect()).get("ExitCode")
         return Ran(-1 if code is None else int(code), output[:LONGEST_OUTPUT].decode(errors="replace"))
 
-    async def changes(self) -> AsyncIterator[UUID | None]:
+    async def changes(self) -> AsyncGenerator[UUID | None]:
         """The engine's own events."""
         limits = aiohttp.ClientTimeout(total=None, sock_connect=PROBE_SECONDS)
         params = {"filters": clean_filters({"type": ["container", "network"]})}

@@ -2,7 +2,7 @@
 
 import asyncio
 import builtins
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -223,7 +223,7 @@ class FakeRuntime(PlainRuntime):
             yield ImageProgress(f"{done} of 100 bytes", done, 100)
         self.world.missing.discard(image)
 
-    async def changes(self) -> AsyncIterator[UUID | None]:
+    async def changes(self) -> AsyncGenerator[UUID | None]:
         """What `FakeWorld.kill`, `pause` and `change` did."""
         yield None
         while True:

@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -244,7 +244,7 @@ class ProcessRuntime(PlainRuntime):
             percent = max(0.0, 100 * (used - before[2]) / (now - before[1]))
         return InstanceStats(cpu_percent=percent, memory_bytes=memory, processes=count)
 
-    async def changes(self) -> AsyncIterator[UUID | None]:
+    async def changes(self) -> AsyncGenerator[UUID | None]:
         """The bots of which a process came or went, looked at each second."""
         before = await blocking(self._pids)
         yield None

@@ -8,6 +8,7 @@ the others stand by.
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import aclosing
 from contextvars import Context
 from dataclasses import dataclass
 from datetime import timedelta
@@ -176,11 +177,12 @@ class Reconciler:
         """What happens to instances is looked at as it happens; the sweep finds what was missed."""
         while True:
             try:
-                async for bot_id in self._runtime.changes():
-                    if bot_id is None:
-                        await self.sweep()
-                    else:
-                        self.wake(bot_id)
+                async with aclosing(self._runtime.changes()) as changes:
+                    async for bot_id in changes:
+                        if bot_id is None:
+                            await self.sweep()
+                        else:
+                            self.wake(bot_id)
             except RuntimeUnavailableError:
                 _log.warning("reconciler.runtime_away", runtime=self._runtime.name)
             except Exception:  # noqa: BLE001 - as above

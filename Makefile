@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: up setup dev check format test test-python test-web e2e bench openapi lock clean help
+.PHONY: up setup dev check format test test-python test-web e2e bench bot-images openapi lock clean help
 
 BIN := .venv/bin
 SETUP := ./scripts/setup.sh
@@ -60,6 +60,10 @@ bench: ## Measure the proxy against nginx and other gateways (ARGS="--quick --on
 	@$(SETUP) dev
 	@./scripts/install-bench-tools.sh
 	@$(BIN)/python -m bench $(ARGS)
+
+bot-images: ## Build the images for bots in containers (ARGS="builtin --base debootstrap")
+	@$(SETUP) dev
+	@$(BIN)/python scripts/build_bot_images.py $(ARGS)
 
 openapi: ## Write openapi.json and the console's types from the code
 	@$(SETUP) dev web

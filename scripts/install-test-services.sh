@@ -10,6 +10,7 @@ PACKAGES="
     fonts-noto-color-emoji
     docker.io
     busybox-static
+    debootstrap
     iptables
     nginx
     gcc

@@ -110,17 +110,20 @@ def _openclaw_packages() -> Path:
     draft.mkdir(parents=True)
     for file in sources:
         shutil.copy2(file, draft)
-    node, npm = node_and_npm()
     options = ("--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
-    path = f"{node.parent}{os.pathsep}{_path()}"
-    done = subprocess.run(
-        [str(node), str(npm), "ci", *options], cwd=draft, env={**os.environ, "PATH": path}, check=False
-    )
-    if done.returncode != 0:
-        raise BuildError("npm could not install OpenClaw's packages; what is above says why.")
+    _npm(draft, "ci", *options)
+    _npm(draft, "rebuild", "openclaw", "--loglevel=error")  # of all packages' scripts only its own run
     _open_for_all(draft / "node_modules")
     draft.rename(home)
     return home / "node_modules"
+
+
+def _npm(folder: Path, *arguments: str) -> None:
+    node, npm = node_and_npm()
+    environment = {**os.environ, "PATH": f"{node.parent}{os.pathsep}{_path()}"}
+    command = [str(node), str(npm), *arguments]
+    if subprocess.run(command, cwd=folder, env=environment, stdout=sys.stderr, check=False).returncode != 0:
+        raise BuildError(f"`npm {arguments[0]}` failed for OpenClaw's packages; what is above says why.")
 
 
 def make_base() -> None:

@@ -149,6 +149,7 @@ def end(engine: subprocess.Popen[bytes], host: str) -> None:
         with contextlib.suppress(subprocess.SubprocessError):
             if found := docker(host, "ps", "--all", "--quiet").stdout.decode().split():
                 docker(host, "rm", "--force", "--volumes", *found, check=False)
+            close_firewalls(host)
             docker(host, "network", "prune", "--force", check=False)
         engine.terminate()
     try:
@@ -156,6 +157,20 @@ def end(engine: subprocess.Popen[bytes], host: str) -> None:
     except subprocess.TimeoutExpired:
         engine.kill()
         engine.wait()
+
+
+def close_firewalls(host: str) -> None:
+    """The rules of the bots' networks outlive an engine as well."""
+    found = docker(host, "network", "ls", "--quiet", "--filter", "label=clawbot-manager.managed=true")
+    for network in found.stdout.decode().split():
+        show = '{{index .Options "com.docker.network.bridge.name"}}'
+        bridge = docker(host, "network", "inspect", "--format", show, network).stdout.decode().strip()
+        chain = f"CBM-{bridge}"
+        for rule in (["-D", "INPUT", "-i", bridge, "-j", chain], ["-F", chain], ["-X", chain]):
+            environment = {"PATH": search_path()}
+            subprocess.run(
+                ["iptables", "-w", "5", *rule], check=False, capture_output=True, env=environment, timeout=20
+            )
 
 
 def alive(pid: int) -> bool:

@@ -241,7 +241,8 @@ class Runtime(Protocol):
         """The bots whose instances change, as it happens; None when anything may have changed.
 
         The first item is None, as soon as changes are being watched: what happened before it is unknown.
-        Goes on until the caller stops, who closes it (`aclosing`). Raises `RuntimeUnavailableError` when the runtime goes away.
+        Goes on until the caller stops, who closes it (`aclosing`). Raises `RuntimeUnavailableError` when the
+        runtime goes away.
         """
         ...
 

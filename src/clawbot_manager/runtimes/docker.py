@@ -67,6 +67,11 @@ _STATES = {
 }
 
 
+def engine_url(given: str | None) -> str:
+    """Where the engine is: as given, as `DOCKER_HOST` says, or at its usual place."""
+    return given or os.environ.get("DOCKER_HOST") or DEFAULT_URL
+
+
 class DockerRuntime:
     """Talks to one engine on this node (workspaces are bind mounts).
 
@@ -88,7 +93,7 @@ class DockerRuntime:
         firewall: bool = True,
     ) -> None:
         self._label = instance_label
-        self._url = url or os.environ.get("DOCKER_HOST") or DEFAULT_URL
+        self._url = engine_url(url)
         name = network or f"clawbot-manager-{instance_label}"
         self._network = BotNetwork(name, instance_label, proxy_ports, firewall=firewall)
         root = os.geteuid() == 0

@@ -13,7 +13,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 from clawbot_manager.runtimes.base import Runtime
-from clawbot_manager.runtimes.docker import DEFAULT_URL, DockerRuntime
+from clawbot_manager.runtimes.docker import DockerRuntime, engine_url
 from clawbot_manager.runtimes.fake import FakeRuntime
 from clawbot_manager.runtimes.process import ProcessRuntime
 
@@ -103,7 +103,7 @@ class _UnixConnection(http.client.HTTPConnection):
 
 
 def _engine_has_image(options: RuntimeOptions, image: str) -> bool:
-    url = options.docker_url or DEFAULT_URL
+    url = engine_url(options.docker_url)
     if not url.startswith("unix://"):
         return False
     connection = _UnixConnection(url.removeprefix("unix://"))

@@ -75,9 +75,12 @@ class BotRecord:
                 note(tx, bot.id, now, "warning", "workspace_mended", f"Changed by other hands: {files}.")
 
     async def happened(self, bot_id: UUID, level: EventLevel, code: str, detail: str | None = None) -> None:
-        """Tell the owner of something that happened."""
+        """Tell the owner of something that happened; the same twice in a row is told once."""
         async with self._database.transaction() as tx:
-            if await repository.get(tx, bot_id) is not None:
+            if await repository.get(tx, bot_id) is None:
+                return
+            last = await repository.last_event(tx, bot_id)
+            if last is None or (last.code, last.detail) != (code, _text(detail) if detail else None):
                 note(tx, bot_id, self._clock.now(), level, code, detail)
 
 

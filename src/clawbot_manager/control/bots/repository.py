@@ -76,6 +76,13 @@ async def unproved(tx: Transaction, owner_id: UUID, prefix: str) -> Sequence[Bot
     return list(await tx.scalars(query.where(Bot.code.startswith(prefix, autoescape=True))))
 
 
+async def last_event(tx: Transaction, bot_id: UUID) -> BotEvent | None:
+    """What happened to a bot last."""
+    query = select(BotEvent).where(BotEvent.bot_id == bot_id).order_by(BotEvent.id.desc()).limit(1)
+    found: BotEvent | None = await tx.scalar(query)
+    return found
+
+
 async def events(tx: Transaction, bot_id: UUID, cursor: str | None, limit: int) -> Page[BotEvent]:
     """What happened to a bot, newest first."""
     query = select(BotEvent).where(BotEvent.bot_id == bot_id).order_by(BotEvent.id.desc()).limit(limit + 1)

@@ -109,7 +109,7 @@ async def test_the_container_is_hardened(harness: DockerHarness) -> None:
     await started(harness.runtime(), spec)
     seen = await harness.inspect(spec.bot_id)
     host = seen["HostConfig"]
-    assert seen["Name"] == f"/clawbot-manager-{spec.hostname}-{spec.bot_id.hex[:8]}"
+    assert seen["Name"] == f"/clawbot-manager-{spec.hostname}-{spec.bot_id.hex[-8:]}"
     assert seen["Config"]["User"] == "1000:1000"
     assert host["ReadonlyRootfs"] is host["Init"] is True
     assert host["CapDrop"] == ["ALL"]

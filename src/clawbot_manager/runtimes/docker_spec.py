@@ -17,8 +17,8 @@ MIB = 1024 * 1024
 
 
 def container_name(spec: InstanceSpec) -> str:
-    """A name that a person recognises; nothing is found by it."""
-    return f"clawbot-manager-{spec.hostname}-{spec.bot_id.hex[:8]}"
+    """A name that a person recognises; nothing is found by it. The id ends with what is random of a UUIDv7."""
+    return f"clawbot-manager-{spec.hostname}-{spec.bot_id.hex[-8:]}"
 
 
 def container_config(

@@ -56,7 +56,9 @@ class BotRecord:
             failures=failures,
             retry_at=now + timedelta(seconds=wait),
         )
-        _log.warning("bot.failed", bot_id=str(bot.id), hostname=bot.hostname, code=code, failures=failures)
+        _log.warning(
+            "bot.failed", bot_id=str(bot.id), hostname=bot.hostname, code=code, failures=failures, why=why
+        )
         return wait
 
     async def written(self, bot: Bot, names: list[str]) -> None:

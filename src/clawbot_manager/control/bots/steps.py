@@ -150,7 +150,7 @@ class BotSteps:
         except InstanceFailedError:
             await self._revoke(bot, token.id)  # nobody holds it: they must not pile up
             raise
-        await self._record.observe(bot.id, applied=made_with(bot))
+        await self._record.observe(bot.id, applied=made_with(bot), proved_revision=None)
         return AT_ONCE
 
     async def _fetch(self, bot: Bot, image: str) -> None:

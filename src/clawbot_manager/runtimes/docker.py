@@ -187,8 +187,20 @@ class DockerRuntime:
                 with unless(409):  # it goes on already
                     await container.unpause()
             else:
-                await container.start()
+                await self._set_going(container)
             return self._describe(await container.show())
+
+    async def _set_going(self, container: DockerContainer) -> None:
+        engine = self._docker()
+        await self._network.ensure(engine)
+        try:
+            await container.start()
+        except DockerError as error:
+            if error.status != 404 or "network" not in str(error.message):
+                raise
+            # a pruned network was made anew: the stopped container still means the old one
+            await self._network.rejoin(engine, container.id)
+            await container.start()
 
     async def stop(self, bot_id: UUID, *, grace_seconds: float) -> None:
         """The engine sends SIGTERM and, after the grace, SIGKILL."""
@@ -304,7 +316,7 @@ class DockerRuntime:
         limits = aiohttp.ClientTimeout(total=None, sock_connect=PROBE_SECONDS)
         params = {"filters": clean_filters({"type": ["container", "network"]})}
         with engine_errors():
-            async with self._docker()._query("events", params=params, timeout=limits) as answer:
+            async with self._docker()._query("events", params=params, timeout=limits) as answer, answer:
                 yield None
                 async for line in answer.content:
                     found, bot_id = event_of(json.loads(line), self._label, self._network.name)
@@ -339,7 +351,7 @@ class DockerRuntime:
         """Remove it; the engine refuses when something uses it."""
         with engine_errors(), unless(404):
             if leftover.kind == "network":
-                await (await self._docker().networks.get(leftover.id)).delete()
+                await self._network.remove_old(self._docker(), leftover.id)
             elif leftover.kind == "image":
                 await docker_images.remove_image(self._docker(), leftover.id)
 

@@ -6,6 +6,7 @@ bridge, lets only the proxy answer.
 """
 
 import asyncio
+import contextlib
 import os
 import shutil
 import subprocess
@@ -24,27 +25,43 @@ class Firewall:
         self._chain = f"CBM-{bridge}"
         self._ports = sorted(ports)
         self._enabled = enabled
-        self._seen: tuple[str, float] | None = None
+        self._turn = asyncio.Lock()
+        self._seen: tuple[str, float] | None = None  # the gateway, and until when not to look again
         self.problem: str | None = "they have not been looked at yet"
 
     async def ensure(self, gateway: str) -> None:
         """Put the rules in place when they are not. Looks at most every few seconds; never raises."""
-        now = time.monotonic()
-        if self._seen is not None and self._seen[0] == gateway and now < self._seen[1] + _LOOK_AGAIN_SECONDS:
-            return
-        self._seen = (gateway, now)
-        self.problem = self._cannot()
-        if self.problem is None:
-            try:
-                await asyncio.to_thread(self._ensure, gateway)
-            except (OSError, subprocess.SubprocessError) as error:
-                self.problem = f"iptables failed ({_reason(error)})"
+        async with self._turn:  # who comes second must not go on before the rules are there
+            if self._seen is not None and self._seen[0] == gateway and time.monotonic() < self._seen[1]:
+                return
+            self.problem = await self._put(gateway)
+            self._seen = (gateway, time.monotonic() + _LOOK_AGAIN_SECONDS)
+
+    async def _put(self, gateway: str) -> str | None:
+        if problem := self._cannot():
+            return problem
+        try:
+            await asyncio.to_thread(self._ensure, gateway)
+        except (OSError, subprocess.SubprocessError) as error:
+            return f"iptables failed ({_reason(error)})"
+        return None
 
     async def remove(self) -> None:
-        """Take the rules away, as far as they are there."""
+        """Take the rules away, as far as they are there; those of a bridge that is gone do no harm."""
         if self._cannot() is None:
-            await asyncio.to_thread(self._remove)
-        self._seen = None
+            with contextlib.suppress(OSError, subprocess.SubprocessError):
+                await asyncio.to_thread(self._remove)
+
+    def of_bridge(self, bridge: str) -> "Firewall":
+        """The rules of another bridge, under the same settings."""
+        return Firewall(bridge, self._ports, enabled=self._enabled)
+
+    def remedy(self) -> str:
+        """What root can type to close the ports by hand; nothing before the network is known."""
+        if self._seen is None:
+            return ""
+        lines = [f"-N {self._chain}", *self.rules(self._seen[0]), " ".join(self._jump("-I"))]
+        return " To set them by hand, as root: " + "; ".join(f"iptables {line}" for line in lines)
 
     def rules(self, gateway: str) -> list[str]:
         """The rules of the chain, as iptables lists them."""

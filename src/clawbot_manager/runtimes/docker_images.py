@@ -78,6 +78,7 @@ async def unused_images(engine: aiodocker.Docker, wanted: Collection[str]) -> li
     """Our images that are not among the wanted and that no container, of whomever, is made from."""
     used = {container["ImageID"] for container in await _json(engine, "containers/json", all=1)}
     images = await _json(engine, "images/json", filters=clean_filters({"label": [MANAGED]}))
+    kept = used | await _ids(engine, wanted)
     return [
         Leftover(
             kind="image",
@@ -87,12 +88,27 @@ async def unused_images(engine: aiodocker.Docker, wanted: Collection[str]) -> li
             size_bytes=image.get("Size"),
         )
         for image in images
-        if image["Id"] not in used and not set(image.get("RepoTags") or []) & set(wanted)
+        if image["Id"] not in kept
     ]
 
 
+async def _ids(engine: aiodocker.Docker, images: Collection[str]) -> set[str]:
+    """The engine tells which is meant: a name may lack its tag or its registry, or be a digest."""
+    found: set[str] = set()
+    for image in images:
+        with unless(404):
+            found.add(str((await engine.images.inspect(image))["Id"]))
+    return found
+
+
 async def remove_image(engine: aiodocker.Docker, image_id: str) -> None:
-    """Remove it with all its names."""
+    """Remove it with all its names.
+
+    Raises:
+        InstanceFailedError: a container is made from it again, which the engine would overlook.
+    """
+    if any(container["ImageID"] == image_id for container in await _json(engine, "containers/json", all=1)):
+        raise InstanceFailedError("a container is made from this image")
     with unless(404):
         await engine.images.delete(image_id, force=True)
 

@@ -14,6 +14,7 @@ from clawbot_manager.runtimes.docker_spec import LABEL
 
 _NO_ICC = {"com.docker.network.bridge.enable_icc": "false"}
 _BRIDGE = "com.docker.network.bridge.name"
+_PREFIX = "cbm-"
 
 
 class BotNetwork:
@@ -22,7 +23,7 @@ class BotNetwork:
     def __init__(self, name: str, label: str, ports: Collection[int], *, firewall: bool) -> None:
         self.name = name
         self._label = label
-        self.bridge = f"cbm-{hashlib.sha256(f'{label}/{name}'.encode()).hexdigest()[:8]}"
+        self.bridge = f"{_PREFIX}{hashlib.sha256(f'{label}/{name}'.encode()).hexdigest()[:8]}"
         self.firewall = Firewall(self.bridge, ports, enabled=firewall)
 
     @property
@@ -34,8 +35,8 @@ class BotNetwork:
         return Isolation(
             isolated=True,
             warning="Bots have no way out of their network, but services of this host that listen on all "
-            f"addresses can be reached from it: the firewall rules are not in place, for {problem}. "
-            "See docs/runtimes.md.",
+            f"addresses can be reached from it: the firewall rules are not in place, for {problem}."
+            f"{self.firewall.remedy()}",
         )
 
     async def ensure(self, engine: aiodocker.Docker) -> str:
@@ -66,6 +67,21 @@ class BotNetwork:
         await self.firewall.ensure(gateway)
         return gateway
 
+    async def rejoin(self, engine: aiodocker.Docker, container_id: str) -> None:
+        """Let a container forget an earlier network of this name and be on the present one."""
+        network = await engine.networks.get(self.name)
+        with unless(403, 404, 500):  # it is on none
+            await network.disconnect({"Container": container_id, "Force": True})
+        await network.connect({"Container": container_id})
+
+    async def remove_old(self, engine: aiodocker.Docker, network_id: str) -> None:
+        """Remove a network that this one replaced, and then the rules of its bridge."""
+        network = await engine.networks.get(network_id)
+        bridge = str(((await network.show()).get("Options") or {}).get(_BRIDGE, ""))
+        await network.delete()
+        if bridge.startswith(_PREFIX):
+            await self.firewall.of_bridge(bridge).remove()
+
     async def _find(self, engine: aiodocker.Docker) -> dict[str, Any] | None:
         try:
             return dict(await (await engine.networks.get(self.name)).show())
@@ -80,6 +96,8 @@ class BotNetwork:
             return "it is not internal: bots would reach the internet past the proxy"
         if any(options.get(name) != value for name, value in _NO_ICC.items()):
             return "bots would reach each other on it"
+        if found.get("EnableIPv6"):
+            return "it has IPv6, for which there are no firewall rules"
         return None if options.get(_BRIDGE) == self.bridge else "its bridge has another name"
 
     async def _discard(self, engine: aiodocker.Docker, found: dict[str, Any], wrong: str) -> None:
@@ -96,6 +114,7 @@ class BotNetwork:
             "Name": self.name,
             "Driver": "bridge",
             "Internal": True,
+            "EnableIPv6": False,
             "CheckDuplicate": True,
             "Options": {**_NO_ICC, _BRIDGE: self.bridge},
             "Labels": {f"{LABEL}.managed": "true", f"{LABEL}.instance": self._label},

@@ -232,7 +232,7 @@ class DockerRuntime:
         """The last lines of both outputs."""
         with engine_errors():
             for container in await self._find(bot_id):
-                with unless(404):
+                with unless(404, 409):  # 409: it is being removed
                     text = await container.log(stdout=True, stderr=True, tail=max(tail, 0))
                     return "".join(text).splitlines()
         return []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -18,8 +18,11 @@ OUTSIDE = b"nobody may write here"
 
 
 @pytest.fixture
-def workspaces(tmp_path: Path) -> Workspaces:
-    return Workspaces(tmp_path / "bots")
+def workspaces(tmp_path: Path) -> Iterator[Workspaces]:
+    """As the server has them, with nothing open for others by default."""
+    before = os.umask(0o077)
+    yield Workspaces(tmp_path / "bots")
+    os.umask(before)
 
 
 @pytest.fixture
@@ -45,7 +48,9 @@ def test_both_directories_are_written_and_only_differences_again(
     assert sorted(workspaces.write(bot_id, FILES, OWN)) == ["SOUL.md", "config.json", "soul.md"]
     assert workspaces.write(bot_id, FILES, OWN) == []
     assert workspaces.write(bot_id, {**FILES, "soul.md": b"another"}, OWN) == ["soul.md"]
-    assert (own(workspaces, bot_id) / "SOUL.md").read_bytes() == b"the soul"
+    written = own(workspaces, bot_id) / "SOUL.md"
+    assert written.read_bytes() == b"the soul"
+    assert stat.S_IMODE(written.stat().st_mode) == 0o644
     assert sorted(path.name for path in own(workspaces, bot_id).iterdir()) == ["SOUL.md"]
 
 

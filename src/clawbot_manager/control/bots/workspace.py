@@ -115,6 +115,7 @@ def _replace(directory_fd: int, name: str, content: bytes, uid: int, gid: int) -
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)
         os.fchown(descriptor, uid, gid)
+        os.fchmod(descriptor, 0o644)  # whatever our umask is
     os.rename(draft, name, src_dir_fd=directory_fd, dst_dir_fd=directory_fd)
     return True
 

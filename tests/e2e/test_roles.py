@@ -26,12 +26,16 @@ def parts(tmp_path: Path) -> Iterator[dict[str, Program]]:
         "CLAWBOT_RUNTIME__RECONCILE_SECONDS": "0.3",
         "CLAWBOT_RUNTIME__FIRST_PORT": str(free_port()),
     }
-    ports = {"control": free_port(), "proxy": proxy_port, "worker": free_port()}
+    ports = {"control": free_port(), "proxy": proxy_port, "worker": free_port(), "worker-2": free_port()}
     parts = {
-        role: Program(
-            data_dir, port, tmp_path / f"{role}.log", argv=["serve", "--role", role], environment=environment
+        name: Program(
+            data_dir,
+            port,
+            tmp_path / f"{name}.log",
+            argv=["serve", "--role", name.partition("-")[0]],
+            environment=environment,
         )
-        for role, port in ports.items()
+        for name, port in ports.items()
     }
     try:
         for part in parts.values():
@@ -42,8 +46,8 @@ def parts(tmp_path: Path) -> Iterator[dict[str, Program]]:
             part.clean_up()
 
 
-def test_a_bot_works_across_the_roles(parts: dict[str, Program]) -> None:
-    control, proxy = parts["control"], parts["proxy"]
+def _create_bot(parts: dict[str, Program]) -> None:
+    control = parts["control"]
     setup = parts["up"].setup_link().partition("setup=")[2]
     body = {"email": "admin@example.com", "password": PASSWORD, "setup_token": setup}
     session = control.call("POST", "/api/auth/sign-up", body)
@@ -57,6 +61,31 @@ def test_a_bot_works_across_the_roles(parts: dict[str, Program]) -> None:
     }
     assert control.call("POST", "/api/bot", bot).status == 201
     control.reaches("scout", "running")
+
+
+def test_of_two_workers_one_leads_and_the_other_takes_over(parts: dict[str, Program]) -> None:
+    control = parts["control"]
+    _create_bot(parts)
+    workers = [parts["worker"], parts["worker-2"]]
+    leads = ['"reconciler.leads"' in worker.output() for worker in workers]
+    assert sorted(leads) == [False, True]
+    leader, heir = (workers[leads.index(True)], workers[leads.index(False)])
+    assert '"bot.step"' not in heir.output()
+    leader.kill()
+    (bot,) = control.bots()
+    bot.kill()
+    wait_for(lambda: '"reconciler.leads"' in heir.output(), what="the other one leads")
+    wait_for(
+        lambda: [process.pid for process in control.bots()] not in ([], [bot.pid]), what="another process"
+    )
+    control.reaches("scout", "running")
+    control.call("DELETE", "/api/bot/scout")
+    control.reaches("scout", "gone")
+
+
+def test_a_bot_works_across_the_roles(parts: dict[str, Program]) -> None:
+    control, proxy = parts["control"], parts["proxy"]
+    _create_bot(parts)
 
     def answers() -> bool:
         said = control.call("POST", "/api/bot/scout/chat", {"message": "hello"}).text

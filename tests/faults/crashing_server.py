@@ -1,10 +1,11 @@
 """The real server, which kills itself with SIGKILL at a chosen step.
 
-    python -m tests.faults.crashing_server --data-dir D --port P
+    python -m tests.faults.crashing_server [--runtime docker] --data-dir D --port P
 
 SIGUSR1 arms it: it reads a number N from `<data dir>/kill-after`, counts from then on every step that leaves
 a trace outside of the process (a commit, a file opened for writing, renamed or removed, a directory made, a
-process started), and dies just before the N-th. The product's code knows nothing of it.
+process started, a change asked of the container engine), and dies just before the N-th. The product's code knows
+nothing of it.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import aiodocker
 from sqlalchemy import Engine, event
 
 from clawbot_manager import app
@@ -62,19 +64,33 @@ class Countdown:
                 self.step(f"open {Path(arguments[0]).name}")
 
 
+def count_engine_calls(countdown: Countdown) -> None:
+    """Whatever changes something at the engine is a step."""
+    query = aiodocker.Docker._query
+
+    def counted(self: aiodocker.Docker, path: Any, method: str = "GET", **more: Any) -> Any:
+        if method != "GET":
+            countdown.step(f"{method} {path}")
+        return query(self, path, method, **more)
+
+    aiodocker.Docker._query = counted  # type: ignore[method-assign]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--data-dir", type=Path, required=True)
     parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--runtime", default="process")
     given = parser.parse_args()
     countdown = Countdown(given.data_dir.resolve())
     signal.signal(signal.SIGUSR1, countdown.arm)
     sys.addaudithook(countdown.audit)
     event.listen(Engine, "commit", lambda _connection: countdown.step("commit"))
+    count_engine_calls(countdown)
     settings = load_settings(
         data_dir=given.data_dir,
         server={"port": given.port},
-        runtime={"kind": "process", "reconcile_seconds": 1},
+        runtime={"kind": given.runtime, "agent": "builtin", "reconcile_seconds": 1},
     )
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     app.up(settings, partial(print, file=sys.stdout))

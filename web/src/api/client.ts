@@ -23,3 +23,16 @@ export async function unwrap<T>(call: Promise<Answer<T>>): Promise<T> {
   if (!answer.response.ok) throw toApiError(answer.response.status, answer.error);
   return answer.data as T;
 }
+
+/** For what is not a JSON document: archives and streams. Gives the answer of a success; throws an `ApiError` else. */
+export async function send(path: string, init?: RequestInit): Promise<Response> {
+  let response: Response;
+  try {
+    response = await session.authFetch(path, init);
+  } catch (error) {
+    if (init?.signal?.aborted) throw error;
+    throw asApiError(error);
+  }
+  if (!response.ok) throw toApiError(response.status, await response.json().catch(() => null));
+  return response;
+}

@@ -1,4 +1,4 @@
-export { api, unwrap } from "./client";
+export { api, send, unwrap } from "./client";
 export { ApiError, asApiError, toApiError } from "./problem";
 export { session } from "./session";
 export { systemQuery } from "./system";

@@ -12,6 +12,8 @@ type Props = {
   action: string;
   /** What has to be typed before the action is allowed. */
   typed?: string;
+  /** Nothing is lost by it, so that it is not shown as a danger. */
+  harmless?: boolean;
   onConfirm: () => Promise<unknown>;
 };
 
@@ -23,7 +25,8 @@ export function Confirm({ opened, onClose, title, ...body }: Props) {
   );
 }
 
-function ConfirmBody({ onClose, children, action, typed, onConfirm }: Omit<Props, "opened" | "title">) {
+function ConfirmBody(props: Omit<Props, "opened" | "title">) {
+  const { onClose, children, action, typed, harmless = false, onConfirm } = props;
   const { t } = useTranslation();
   const [text, setText] = useState("");
   const [busy, setBusy] = useState(false);
@@ -64,7 +67,7 @@ function ConfirmBody({ onClose, children, action, typed, onConfirm }: Omit<Props
           <Button variant="default" onClick={onClose}>
             {t("action.cancel")}
           </Button>
-          <Button type="submit" color="red" disabled={!allowed} loading={busy}>
+          <Button type="submit" color={harmless ? undefined : "red"} disabled={!allowed} loading={busy}>
             {action}
           </Button>
         </Group>

@@ -1,6 +1,9 @@
 import { Text } from "@mantine/core";
+import type { ReactNode } from "react";
 
-export function Tile({ label, value, note }: { label: string; value: string; note?: string }) {
+type Props = { label: string; value: string; note?: string; children?: ReactNode };
+
+export function Tile({ label, value, note, children }: Props) {
   return (
     <div className="panel" style={{ padding: "0.75rem 1rem" }}>
       <Text size="xs" c="dimmed" fw={550}>
@@ -14,6 +17,7 @@ export function Tile({ label, value, note }: { label: string; value: string; not
           {note}
         </Text>
       )}
+      {children}
     </div>
   );
 }

@@ -8,5 +8,6 @@ export { PageHeader, usePageTitle } from "./PageHeader";
 export { Pill, SimulatedBadge, type Tone } from "./Pill";
 export { LanguageMenu, ThemeMenu } from "./Preferences";
 export { SecretOnce } from "./SecretOnce";
+export { Sparkline } from "./Sparkline";
 export { Tile } from "./Tile";
 export { Ago } from "./Time";

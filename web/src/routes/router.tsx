@@ -8,12 +8,10 @@ import {
   redirect,
 } from "@tanstack/react-router";
 import { session, systemQuery } from "@/api";
+import { BOT_TABS, type BotTab } from "@/features/bots/tabs/names";
 import { NotFound, RouteError } from "./errors";
 
 type Context = { queryClient: QueryClient };
-export const BOT_TABS = ["overview", "chat", "logs", "tokens", "usage"] as const;
-export type BotTab = (typeof BOT_TABS)[number];
-
 const root = createRootRouteWithContext<Context>()({ component: Outlet });
 
 /** Only paths of this console: a link must not lead to another site after signing in. */
@@ -75,6 +73,12 @@ const newBot = createRoute({
   component: lazyRouteComponent(() => import("./NewBot")),
 });
 
+const removedBots = createRoute({
+  getParentRoute: () => shell,
+  path: "/bots/removed",
+  component: lazyRouteComponent(() => import("./RemovedBots")),
+});
+
 const bot = createRoute({
   getParentRoute: () => shell,
   path: "/bots/$hostname",
@@ -109,7 +113,7 @@ const system = createRoute({
 const routeTree = root.addChildren([
   signIn,
   signUp,
-  shell.addChildren([home, bots, newBot, bot, keys, usage, apiTokens, system]),
+  shell.addChildren([home, bots, newBot, removedBots, bot, keys, usage, apiTokens, system]),
 ]);
 
 export function createAppRouter(queryClient: QueryClient) {

@@ -1,22 +1,29 @@
 import { Alert, Anchor, Group, Stack, Tabs, Text, Title } from "@mantine/core";
-import { IconArrowLeft, IconRobotOff } from "@tabler/icons-react";
+import { IconArrowBigUpLine, IconArrowLeft, IconRobotOff } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
-import { useEffect, useRef } from "react";
+import { type ReactNode, useEffect, useRef } from "react";
 import { useTranslation } from "react-i18next";
 import { asApiError, type Bot } from "@/api";
 import { EmptyState, QueryView, SimulatedBadge, usePageTitle } from "@/components";
 import { UsageTable } from "@/features/usage";
 import { BotActions } from "./BotActions";
-import { ChatTab } from "./ChatTab";
 import { IsolationWarning } from "./IsolationWarning";
-import { LogsTab } from "./LogsTab";
-import { OverviewTab } from "./OverviewTab";
 import { botQuery } from "./queries";
-import { StatePill } from "./StatePill";
-import { TokensTab } from "./TokensTab";
-
-const TABS = ["overview", "chat", "logs", "tokens", "usage"] as const;
+import { PendingRestart } from "./status/PendingRestart";
+import { StartProgress } from "./status/StartProgress";
+import { StatePill } from "./status/StatePill";
+import { StatusBanner } from "./status/StatusBanner";
+import { isOnItsWay } from "./status/steps";
+import { BackupsTab } from "./tabs/BackupsTab";
+import { ChatTab } from "./tabs/ChatTab";
+import { DiagnoseTab } from "./tabs/DiagnoseTab";
+import { HistoryTab } from "./tabs/HistoryTab";
+import { LogsTab } from "./tabs/LogsTab";
+import { BOT_TABS, type BotTab } from "./tabs/names";
+import { OverviewTab } from "./tabs/OverviewTab";
+import { SettingsTab } from "./tabs/SettingsTab";
+import { TokensTab } from "./tabs/TokensTab";
 
 export function BotPage() {
   const { t } = useTranslation();
@@ -81,16 +88,14 @@ function BotView({ bot }: { bot: Bot }) {
         </Group>
         <BotActions bot={bot} />
       </Group>
-      {status.detail && (
-        <Alert
-          color={status.state === "error" ? "red" : "orange"}
-          mb="md"
-          p="sm"
-          title={t(`bots.codes.${status.code}`, { defaultValue: t("bots.whatIsWrong") })}
-        >
-          {status.detail}
+      <StatusBanner bot={bot} />
+      {isOnItsWay(bot) && <StartProgress bot={bot} />}
+      {bot.is_upgrading && (
+        <Alert color="blue" mb="md" p="sm" role="status" icon={<IconArrowBigUpLine aria-hidden="true" />}>
+          {t("upgrade.underWay")}
         </Alert>
       )}
+      <PendingRestart bot={bot} />
       <IsolationWarning warning={bot.isolation_warning} />
       <Tabs
         value={tab}
@@ -99,34 +104,46 @@ function BotView({ bot }: { bot: Bot }) {
           navigate({
             to: "/bots/$hostname",
             params: { hostname: bot.hostname },
-            search: { tab: TABS.find((item) => item === next) },
+            search: { tab: BOT_TABS.find((item) => item === next) },
             replace: true,
           })
         }
       >
         <Tabs.List mb="md" style={{ flexWrap: "nowrap", overflowX: "auto", overflowY: "hidden" }}>
-          {TABS.map((name) => (
+          {BOT_TABS.map((name) => (
             <Tabs.Tab key={name} value={name} px="clamp(0.5rem, 2.6vw, 1rem)">
               {t(`bots.tabs.${name}`)}
             </Tabs.Tab>
           ))}
         </Tabs.List>
-        <Tabs.Panel value="overview">
-          <OverviewTab bot={bot} />
-        </Tabs.Panel>
-        <Tabs.Panel value="chat">
-          <ChatTab bot={bot} />
-        </Tabs.Panel>
-        <Tabs.Panel value="logs">
-          <LogsTab hostname={bot.hostname} />
-        </Tabs.Panel>
-        <Tabs.Panel value="tokens">
-          <TokensTab bot={bot} />
-        </Tabs.Panel>
-        <Tabs.Panel value="usage">
-          <UsageTable hostname={bot.hostname} />
+        <Tabs.Panel value={tab}>
+          <TabContent tab={tab} bot={bot} />
         </Tabs.Panel>
       </Tabs>
     </>
   );
+}
+
+function TabContent({ tab, bot }: { tab: BotTab; bot: Bot }): ReactNode {
+  const { hostname } = bot;
+  switch (tab) {
+    case "overview":
+      return <OverviewTab bot={bot} />;
+    case "chat":
+      return <ChatTab bot={bot} />;
+    case "settings":
+      return <SettingsTab bot={bot} />;
+    case "logs":
+      return <LogsTab hostname={hostname} />;
+    case "history":
+      return <HistoryTab hostname={hostname} />;
+    case "diagnose":
+      return <DiagnoseTab hostname={hostname} />;
+    case "backups":
+      return <BackupsTab bot={bot} />;
+    case "tokens":
+      return <TokensTab bot={bot} />;
+    case "usage":
+      return <UsageTable hostname={hostname} />;
+  }
 }

@@ -1,4 +1,5 @@
-export { BotListPage } from "./BotListPage";
 export { BotPage } from "./BotPage";
+export { NewBotPage } from "./form/NewBotPage";
 export { IsolationWarning } from "./IsolationWarning";
-export { NewBotPage } from "./NewBotPage";
+export { BotListPage } from "./list/BotListPage";
+export { RemovedBotsPage } from "./list/RemovedBotsPage";

@@ -1,44 +1,18 @@
-import {
-  infiniteQueryOptions,
-  keepPreviousData,
-  queryOptions,
-  useMutation,
-  useQueryClient,
-} from "@tanstack/react-query";
+import { queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
 import { api, asApiError, type Bot, type BotIn, unwrap } from "@/api";
-import { isTransitional, POLL_IDLE, POLL_TRANSITIONAL } from "./state";
+import { isTransitional, POLL_IDLE, POLL_TRANSITIONAL } from "./status/state";
 
-const ALL = ["bot"] as const;
-const PAGE = 100;
-
-export function botsQuery(search: string) {
-  return infiniteQueryOptions({
-    queryKey: [...ALL, "list", search],
-    queryFn: ({ pageParam }) =>
-      unwrap(
-        api.GET("/api/bot", {
-          params: { query: { cursor: pageParam ?? undefined, limit: PAGE, q: search || undefined } },
-        }),
-      ),
-    initialPageParam: null as string | null,
-    getNextPageParam: (page) => page.next_cursor,
-    placeholderData: keepPreviousData,
-    refetchInterval: ({ state }) =>
-      state.data?.pages.some((page) => page.items.some((bot) => isTransitional(bot.status)))
-        ? POLL_TRANSITIONAL
-        : POLL_IDLE,
-  });
-}
+export const ALL_BOTS = ["bot"] as const;
 
 export const botCountsQuery = queryOptions({
-  queryKey: [...ALL, "counts"],
+  queryKey: [...ALL_BOTS, "counts"],
   queryFn: () => unwrap(api.GET("/api/bot/stats")),
   refetchInterval: POLL_IDLE,
 });
 
 export function botQuery(hostname: string) {
   return queryOptions({
-    queryKey: [...ALL, "one", hostname],
+    queryKey: [...ALL_BOTS, "one", hostname],
     queryFn: () => unwrap(api.GET("/api/bot/{hostname}", { params: { path: { hostname } } })),
     refetchInterval: ({ state }) => {
       if (state.error && asApiError(state.error).status === 404) return false;
@@ -49,24 +23,15 @@ export function botQuery(hostname: string) {
 
 export function botStatsQuery(hostname: string) {
   return queryOptions({
-    queryKey: [...ALL, "stats", hostname],
+    queryKey: [...ALL_BOTS, "stats", hostname],
     queryFn: () => unwrap(api.GET("/api/bot/{hostname}/stats", { params: { path: { hostname } } })),
     refetchInterval: 3_000,
   });
 }
 
-export function botLogsQuery(hostname: string, tail: number) {
-  return queryOptions({
-    queryKey: [...ALL, "logs", hostname, tail],
-    queryFn: () =>
-      unwrap(api.GET("/api/bot/{hostname}/logs", { params: { path: { hostname }, query: { tail } } })),
-    placeholderData: keepPreviousData,
-  });
-}
-
 export function botTokensQuery(hostname: string) {
   return queryOptions({
-    queryKey: [...ALL, "tokens", hostname],
+    queryKey: [...ALL_BOTS, "tokens", hostname],
     queryFn: () => unwrap(api.GET("/api/bot/{hostname}/token", { params: { path: { hostname } } })),
   });
 }
@@ -83,23 +48,34 @@ export function useCreateBot() {
   const queryClient = useQueryClient();
   return useMutation({
     mutationFn: (body: BotIn) => unwrap(api.POST("/api/bot", { body })),
-    onSuccess: () => queryClient.invalidateQueries({ queryKey: ALL }),
+    onSuccess: () => queryClient.invalidateQueries({ queryKey: ALL_BOTS }),
   });
 }
 
-/** Start, stop or delete: writes what is wanted and shows at once what the server said it will do. */
+export type Command = "start" | "stop" | "restart" | "delete";
+
+export function commandBot(hostname: string, command: Command): Promise<Bot> {
+  const params = { path: { hostname } };
+  switch (command) {
+    case "start":
+      return unwrap(api.POST("/api/bot/{hostname}/start", { params }));
+    case "stop":
+      return unwrap(api.POST("/api/bot/{hostname}/stop", { params }));
+    case "restart":
+      return unwrap(api.POST("/api/bot/{hostname}/restart", { params }));
+    case "delete":
+      return unwrap(api.DELETE("/api/bot/{hostname}", { params }));
+  }
+}
+
+/** Writes what is wanted and shows at once what the server said it will do. */
 export function useBotCommand(hostname: string) {
   const queryClient = useQueryClient();
-  const path = { path: { hostname } };
   return useMutation({
-    mutationFn: (command: "start" | "stop" | "delete"): Promise<Bot> => {
-      if (command === "delete") return unwrap(api.DELETE("/api/bot/{hostname}", { params: path }));
-      const route = command === "start" ? "/api/bot/{hostname}/start" : "/api/bot/{hostname}/stop";
-      return unwrap(api.POST(route, { params: path }));
-    },
+    mutationFn: (command: Command) => commandBot(hostname, command),
     onSuccess: async (bot) => {
       queryClient.setQueryData(botQuery(hostname).queryKey, bot);
-      await queryClient.invalidateQueries({ queryKey: [...ALL, "list"] });
+      await queryClient.invalidateQueries({ queryKey: [...ALL_BOTS, "list", "page"] });
     },
   });
 }

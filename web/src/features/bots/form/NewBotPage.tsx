@@ -1,18 +1,22 @@
-import { Button, Group, Stack, Switch, TagsInput, Text, TextInput, Title } from "@mantine/core";
+import { Button, Collapse, Group, Stack, Switch, TextInput } from "@mantine/core";
+import { useDisclosure } from "@mantine/hooks";
+import { IconChevronDown, IconChevronRight } from "@tabler/icons-react";
 import { useNavigate } from "@tanstack/react-router";
-import { type ReactNode, useState } from "react";
+import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { ErrorAlert, PageHeader } from "@/components";
 import { formErrors } from "@/lib/errors";
 import { focusFirstError } from "@/lib/focusError";
 import { isHostname, suggestHostname } from "@/lib/hostname";
-import { BotFormProvider, fieldPaths, INITIAL, toBotIn, useBotForm } from "./botForm";
+import { useCreateBot } from "../queries";
+import { AgentField } from "./AgentField";
+import { BotFormProvider, fieldPaths, INITIAL, settingsRules, toBotIn, useBotForm } from "./botForm";
 import { FeatureFields } from "./FeatureFields";
+import { LimitFields } from "./LimitFields";
 import { PersonaFields } from "./PersonaFields";
 import { ProviderFields } from "./ProviderFields";
-import { useCreateBot } from "./queries";
-
-const TAG = /^[a-z0-9][a-z0-9._-]{0,63}$/;
+import { Section } from "./Section";
+import { TagsField } from "./TagsField";
 
 export function NewBotPage() {
   const { t } = useTranslation();
@@ -22,13 +26,8 @@ export function NewBotPage() {
   const form = useBotForm({
     initialValues: INITIAL,
     validate: {
-      name: (value) => (value.trim() ? null : t("field.missing")),
+      ...settingsRules((key) => t(key)),
       hostname: (value) => (isHostname(value) ? null : t("bots.hostnameHelp")),
-      tags: (tags) => (tags.every((tag) => TAG.test(tag)) ? null : t("bots.tagsHelp")),
-      providers: {
-        vendor: (value) => (value ? null : t("field.missing")),
-        models: (models) => (models.length > 0 ? null : t("bots.modelsMissing")),
-      },
     },
   });
 
@@ -91,13 +90,12 @@ export function NewBotPage() {
             </Section>
             <Section title={t("bots.section.features")}>
               <FeatureFields />
-              <TagsInput
-                label={t("bots.tags")}
-                description={t("bots.tagsHelp")}
-                clearButtonProps={{ "aria-label": t("action.clear") }}
-                {...form.getInputProps("tags")}
-              />
+              <TagsField />
             </Section>
+            <Section title={t("agents.title")} help={t("agents.about")}>
+              <AgentField />
+            </Section>
+            <Advanced />
             {failure && <ErrorAlert error={failure} title={t("bots.notCreated")} />}
             <Group justify="space-between">
               <Switch
@@ -120,20 +118,27 @@ export function NewBotPage() {
   );
 }
 
-function Section({ title, help, children }: { title: string; help?: string; children: ReactNode }) {
+/** Open from the start would make a long form longer for the few who need it. */
+function Advanced() {
+  const { t } = useTranslation();
+  const [opened, { toggle }] = useDisclosure();
+  const Icon = opened ? IconChevronDown : IconChevronRight;
   return (
-    <Stack component="section" className="panel" p={{ base: "md", sm: "lg" }} gap="md" aria-label={title}>
-      <div>
-        <Title order={2} fz="md">
-          {title}
-        </Title>
-        {help && (
-          <Text size="sm" c="dimmed">
-            {help}
-          </Text>
-        )}
-      </div>
-      {children}
-    </Stack>
+    <div>
+      <Button
+        variant="subtle"
+        size="sm"
+        leftSection={<Icon size={16} aria-hidden="true" />}
+        aria-expanded={opened}
+        onClick={toggle}
+      >
+        {t("limits.advanced")}
+      </Button>
+      <Collapse expanded={opened} mt={opened ? "sm" : 0}>
+        <Section title={t("limits.title")} help={t("limits.about")}>
+          <LimitFields />
+        </Section>
+      </Collapse>
+    </div>
   );
 }

@@ -5,11 +5,11 @@ import { useTranslation } from "react-i18next";
 import type { PersonaTemplate } from "@/api";
 import { ErrorAlert } from "@/components";
 import { currentLocale } from "@/lib/i18n";
+import { personaTemplatesQuery } from "../queries";
 import { useBotFormValues } from "./botForm";
 import classes from "./PersonaFields.module.css";
-import { personaTemplatesQuery } from "./queries";
 
-export function PersonaFields({ onTemplate }: { onTemplate: (name: string) => void }) {
+export function PersonaFields({ onTemplate }: { onTemplate?: (name: string) => void }) {
   const { t } = useTranslation();
   const form = useBotFormValues();
   const templates = useQuery(personaTemplatesQuery(currentLocale()));
@@ -22,7 +22,7 @@ export function PersonaFields({ onTemplate }: { onTemplate: (name: string) => vo
       emoji: template.emoji,
       soul_markdown: template.soul_markdown,
     });
-    onTemplate(template.name);
+    onTemplate?.(template.name);
   }
 
   return (

@@ -1,56 +1,69 @@
-import { Button, Group, Text, TextInput } from "@mantine/core";
-import { useDebouncedValue } from "@mantine/hooks";
-import { IconPlus, IconSearch, IconSearchOff } from "@tabler/icons-react";
+import { Alert, Button, Group } from "@mantine/core";
+import { useDebouncedValue, useDisclosure } from "@mantine/hooks";
+import { IconArchive, IconPlugConnectedX, IconPlus, IconSearchOff, IconUpload } from "@tabler/icons-react";
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import { useState } from "react";
+import { useCallback, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { systemQuery } from "@/api";
-import { EmptyState, LoadMore, PageHeader, QueryView } from "@/components";
-import { formatNumber } from "@/lib/format";
+import { EmptyState, ErrorAlert, PageHeader, QueryView } from "@/components";
+import { IsolationWarning } from "../IsolationWarning";
+import { botCountsQuery } from "../queries";
+import { isUnknown } from "../status/state";
+import { BotRows } from "./BotRows";
 import { BotTable } from "./BotTable";
+import { BulkBar } from "./BulkBar";
 import { FirstSteps } from "./FirstSteps";
-import { IsolationWarning } from "./IsolationWarning";
-import { botCountsQuery, botsQuery } from "./queries";
+import { passes, type StateFilter } from "./filter";
+import { ImportDialog } from "./ImportDialog";
+import { ListFilters } from "./ListFilters";
+import { MoreBots } from "./MoreBots";
+import { botPagesQuery } from "./queries";
+
+const NOBODY: ReadonlySet<string> = new Set();
 
 export function BotListPage() {
   const { t } = useTranslation();
   const [search, setSearch] = useState("");
+  const [filter, setFilter] = useState<StateFilter>("all");
+  const [chosen, setChosen] = useState(NOBODY);
+  const [importing, importDialog] = useDisclosure();
   const [query] = useDebouncedValue(search.trim(), 250);
-  const bots = useInfiniteQuery(botsQuery(query));
-  const counts = useQuery(botCountsQuery);
+  const bots = useInfiniteQuery(botPagesQuery(query));
+  const counts = useQuery(botCountsQuery).data;
   const system = useQuery(systemQuery);
   const items = bots.data?.pages.flatMap((page) => page.items);
   const none = query === "" && items?.length === 0;
+  const shown = items?.filter((bot) => passes(filter, bot.status)) ?? [];
+
+  const choose = useCallback((hostname: string, yes: boolean) => {
+    setChosen((before) => {
+      const after = new Set(before);
+      if (yes) after.add(hostname);
+      else after.delete(hostname);
+      return after;
+    });
+  }, []);
 
   return (
     <>
       <PageHeader
         title={t("nav.bots")}
         description={t("bots.about")}
-        actions={
-          !none && (
-            <Button component={Link} to="/bots/new" leftSection={<IconPlus size={16} aria-hidden="true" />}>
-              {t("bots.create")}
-            </Button>
-          )
-        }
+        actions={<Actions showCreate={!none} onImport={importDialog.open} />}
       />
       <IsolationWarning warning={system.data?.isolation_warning} />
+      {items?.some((bot) => isUnknown(bot.status)) && <RuntimeLost />}
       {!none && (
-        <Group justify="space-between" mb="sm" gap="sm">
-          <TextInput
-            type="search"
-            aria-label={t("bots.search")}
-            placeholder={t("bots.search")}
-            leftSection={<IconSearch size={16} aria-hidden="true" />}
-            value={search}
-            onChange={(event) => setSearch(event.currentTarget.value)}
-            w={{ base: "100%", xs: 300 }}
-          />
-          <Counts counts={counts.data} />
-        </Group>
+        <ListFilters
+          search={search}
+          onSearch={setSearch}
+          filter={filter}
+          onFilter={setFilter}
+          counts={counts}
+        />
       )}
+      <BulkBar chosen={chosen} onClear={() => setChosen(NOBODY)} />
       <QueryView query={{ ...bots, data: items }}>
         {(rows) => {
           if (none) return <FirstSteps />;
@@ -59,33 +72,78 @@ export function BotListPage() {
           }
           return (
             <>
-              <BotTable bots={rows} />
-              <LoadMore query={bots} shown={rows.length} />
+              {shown.length === 0 && !bots.hasNextPage && (
+                <EmptyState icon={<IconSearchOff />} title={t("bots.noneInState")} />
+              )}
+              <div hidden={shown.length === 0}>
+                <BotTable
+                  all={shown.length > 0 && shown.every((bot) => chosen.has(bot.hostname))}
+                  some={chosen.size > 0}
+                  onAll={(yes) => setChosen(yes ? new Set(shown.map((bot) => bot.hostname)) : NOBODY)}
+                >
+                  {bots.data?.pages.map((page, index) => {
+                    const cursor = bots.data.pageParams[index] as string | null;
+                    return (
+                      <BotRows
+                        key={cursor ?? "first"}
+                        search={query}
+                        filter={filter}
+                        cursor={cursor}
+                        page={page}
+                        loadedAt={bots.dataUpdatedAt}
+                        chosen={chosen}
+                        choose={choose}
+                      />
+                    );
+                  })}
+                </BotTable>
+              </div>
+              {bots.isFetchNextPageError && <ErrorAlert error={bots.error} />}
+              <MoreBots query={bots} loaded={rows.length} total={query === "" ? counts?.total : undefined} />
             </>
           );
         }}
       </QueryView>
+      <ImportDialog opened={importing} onClose={importDialog.close} />
     </>
   );
 }
 
-function Counts({
-  counts,
-}: {
-  counts: { total: number; by_state: Partial<Record<string, number>> } | undefined;
-}) {
+function Actions({ showCreate, onImport }: { showCreate: boolean; onImport: () => void }) {
   const { t } = useTranslation();
-  if (!counts) return null;
-  const { running = 0, error = 0 } = counts.by_state;
   return (
-    <Text size="sm" c="dimmed">
-      {t("bots.counts", { total: formatNumber(counts.total), running: formatNumber(running) })}
-      {error > 0 && (
-        <Text span c="var(--mantine-color-error)" fw={600}>
-          {" · "}
-          {t("bots.countErrors", { count: error })}
-        </Text>
+    <Group gap="xs">
+      <Button
+        component={Link}
+        to="/bots/removed"
+        variant="subtle"
+        leftSection={<IconArchive size={16} aria-hidden="true" />}
+      >
+        {t("removed.link")}
+      </Button>
+      <Button variant="default" leftSection={<IconUpload size={16} aria-hidden="true" />} onClick={onImport}>
+        {t("import.action")}
+      </Button>
+      {showCreate && (
+        <Button component={Link} to="/bots/new" leftSection={<IconPlus size={16} aria-hidden="true" />}>
+          {t("bots.create")}
+        </Button>
       )}
-    </Text>
+    </Group>
+  );
+}
+
+function RuntimeLost() {
+  const { t } = useTranslation();
+  return (
+    <Alert
+      color="orange"
+      mb="md"
+      role="alert"
+      icon={<IconPlugConnectedX aria-hidden="true" />}
+      title={t("bots.codes.runtime_unavailable")}
+    >
+      {t("bots.advice.runtime_unavailable")}
+    </Alert>
   );
 }

@@ -1,21 +1,40 @@
-import { Group, Stack, Table, Text } from "@mantine/core";
+import { Checkbox, Group, Stack, Table, Text } from "@mantine/core";
 import { Link } from "@tanstack/react-router";
-import { memo } from "react";
+import { memo, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import type { BotSummary } from "@/api";
 import { Ago, SimulatedBadge } from "@/components";
-import { useVendorName } from "@/features/keys";
-import { BotActions } from "./BotActions";
-import { StatePill } from "./StatePill";
+import { RowActions } from "../BotActions";
+import { StatePill } from "../status/StatePill";
+import { isProblem } from "../status/steps";
 
-export function BotTable({ bots }: { bots: readonly BotSummary[] }) {
+export type Choosing = {
+  chosen: ReadonlySet<string>;
+  choose: (hostname: string, yes: boolean) => void;
+};
+
+/** The head of the list; its rows come by pages, each of which looks after itself. */
+export function BotTable(props: {
+  all: boolean;
+  some: boolean;
+  onAll: (yes: boolean) => void;
+  children: ReactNode;
+}) {
   const { t } = useTranslation();
-  const vendorName = useVendorName();
   return (
     <div className="panel">
       <Table className="data-table" verticalSpacing="xs" horizontalSpacing="md" highlightOnHover>
         <Table.Thead>
           <Table.Tr>
+            <Table.Th w={1} pr={0}>
+              <Checkbox
+                size="xs"
+                aria-label={t("bulk.chooseAll")}
+                checked={props.all}
+                indeterminate={props.some && !props.all}
+                onChange={(event) => props.onAll(event.currentTarget.checked)}
+              />
+            </Table.Th>
             <Table.Th>{t("bots.bot")}</Table.Th>
             <Table.Th>{t("bots.state")}</Table.Th>
             <Table.Th visibleFrom="md">{t("bots.model")}</Table.Th>
@@ -25,20 +44,27 @@ export function BotTable({ bots }: { bots: readonly BotSummary[] }) {
             </Table.Th>
           </Table.Tr>
         </Table.Thead>
-        <Table.Tbody>
-          {bots.map((bot) => (
-            <Row key={bot.id} bot={bot} vendors={bot.vendors.map(vendorName).join(", ")} />
-          ))}
-        </Table.Tbody>
+        {props.children}
       </Table>
     </div>
   );
 }
 
+type RowProps = { bot: BotSummary; vendors: string; chosen: boolean; choose: Choosing["choose"] };
+
 /** Drawn again only when its bot changed: a list of a thousand is polled. */
-const Row = memo(function Row({ bot, vendors }: { bot: BotSummary; vendors: string }) {
+export const BotRow = memo(function BotRow({ bot, vendors, chosen, choose }: RowProps) {
+  const { t } = useTranslation();
   return (
-    <Table.Tr>
+    <Table.Tr data-chosen={chosen || undefined}>
+      <Table.Td pr={0}>
+        <Checkbox
+          size="xs"
+          aria-label={t("bulk.choose", { name: bot.name })}
+          checked={chosen}
+          onChange={(event) => choose(bot.hostname, event.currentTarget.checked)}
+        />
+      </Table.Td>
       <Table.Td>
         <Group gap="sm" wrap="nowrap">
           <Text span fz="xl" w={28} ta="center" aria-hidden="true">
@@ -59,19 +85,7 @@ const Row = memo(function Row({ bot, vendors }: { bot: BotSummary; vendors: stri
       </Table.Td>
       <Table.Td>
         <StatePill status={bot.status} />
-        {bot.status.detail && (
-          <Text
-            size="xs"
-            c="dimmed"
-            mt={2}
-            maw="22rem"
-            lineClamp={2}
-            title={bot.status.detail}
-            visibleFrom="sm"
-          >
-            {bot.status.detail}
-          </Text>
-        )}
+        <Why status={bot.status} />
       </Table.Td>
       <Table.Td visibleFrom="md">
         <Text size="sm" className="mono">
@@ -87,8 +101,21 @@ const Row = memo(function Row({ bot, vendors }: { bot: BotSummary; vendors: stri
         </Text>
       </Table.Td>
       <Table.Td visibleFrom="xs">
-        <BotActions bot={bot} compact />
+        <RowActions bot={bot} />
       </Table.Td>
     </Table.Tr>
   );
 });
+
+function Why({ status: { code, detail } }: { status: BotSummary["status"] }) {
+  const { t } = useTranslation();
+  if (code === null) return null;
+  const words = t(isProblem(code) ? `bots.codes.${code}` : `start.code.${code}`, {
+    defaultValue: detail ?? "",
+  });
+  return (
+    <Text size="xs" c="dimmed" mt={2} maw="22rem" lineClamp={2} title={detail ?? undefined} visibleFrom="sm">
+      {words}
+    </Text>
+  );
+}

@@ -1,29 +1,20 @@
 import { Code, Group, SimpleGrid, Stack, Text, Title } from "@mantine/core";
-import { useQuery } from "@tanstack/react-query";
 import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import type { Bot } from "@/api";
-import { Ago, Tile } from "@/components";
+import { Ago } from "@/components";
 import { useVendorName } from "@/features/keys";
-import { formatBytes, formatDuration, formatNumber, formatPercent, NOTHING } from "@/lib/format";
-import { botStatsQuery } from "./queries";
+import { NOTHING } from "@/lib/format";
+import { StatsTiles } from "./StatsTiles";
 
 export function OverviewTab({ bot }: { bot: Bot }) {
   const { t } = useTranslation();
   const vendorName = useVendorName();
-  const running = bot.status.state === "running";
-  const stats = useQuery({ ...botStatsQuery(bot.hostname), enabled: running }).data;
-  const now = running ? stats : undefined;
   const { features } = bot;
   const abilities = (["commands", "tts", "sandbox"] as const).filter((name) => features[name]);
   return (
     <Stack gap="md">
-      <SimpleGrid cols={{ base: 2, sm: 4 }} spacing="sm">
-        <Tile label={t("stats.cpu")} value={formatPercent(now?.cpu_percent)} />
-        <Tile label={t("stats.memory")} value={formatBytes(now?.memory_bytes)} />
-        <Tile label={t("stats.processes")} value={formatNumber(now?.processes)} />
-        <Tile label={t("stats.uptime")} value={formatDuration(now?.uptime_seconds)} />
-      </SimpleGrid>
+      <StatsTiles bot={bot} />
       <SimpleGrid cols={{ base: 1, md: 2 }} spacing="md">
         <Panel title={t("overview.providers")}>
           {bot.providers.map((provider) => (
@@ -47,6 +38,19 @@ export function OverviewTab({ bot }: { bot: Bot }) {
           <Fact label={t("overview.observed")}>
             <Ago at={bot.status.observed_at} />
           </Fact>
+          <Fact label={t("overview.proved")}>
+            <Ago at={bot.proved_at} never={t("overview.notProved")} />
+          </Fact>
+          <Fact label={t("agents.title")}>{t(`agents.name.${bot.agent}`)}</Fact>
+          {bot.image && (
+            <Fact label={t("overview.image")}>
+              <Text span size="xs" className="mono" style={{ overflowWrap: "anywhere" }}>
+                {bot.image}
+              </Text>
+            </Fact>
+          )}
+          <Fact label={t("limits.title")}>{limitsText(t, bot)}</Fact>
+          <Fact label={t("limits.egress")}>{bot.egress.join(", ") || t("overview.noEgress")}</Fact>
           <Fact label={t("overview.runtime")}>
             {bot.runtime}
             {bot.port !== null && ` · ${t("overview.port", { port: bot.port })}`}
@@ -74,6 +78,16 @@ export function OverviewTab({ bot }: { bot: Bot }) {
       </Panel>
     </Stack>
   );
+}
+
+function limitsText(t: ReturnType<typeof useTranslation>["t"], { limits }: Bot): string {
+  const { memory_mb, cpus, processes } = limits;
+  const parts = [
+    memory_mb && `${memory_mb} MB`,
+    cpus && t("overview.cpus", { cpus }),
+    processes && t("overview.processes", { processes }),
+  ].filter(Boolean);
+  return parts.join(" · ") || t("limits.default");
 }
 
 function Panel({ title, children }: { title: string; children: ReactNode }) {

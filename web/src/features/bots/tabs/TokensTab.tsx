@@ -6,8 +6,8 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { Bot, BotToken, BotTokenCreated } from "@/api";
 import { Ago, Confirm, CopyField, Dialog, NamedTokenForm, QueryView, SecretOnce } from "@/components";
+import { botTokensQuery, useMakeToken, useRevokeToken } from "../queries";
 import { curlExample } from "./curlExample";
-import { botTokensQuery, useMakeToken, useRevokeToken } from "./queries";
 
 export function TokensTab({ bot }: { bot: Bot }) {
   const { t } = useTranslation();

@@ -1,0 +1,1 @@
+export { RemovedBotsPage as default } from "@/features/bots";

@@ -24,5 +24,7 @@ export type Usage = Schemas["UsageOut"];
 export type UsageTotals = Schemas["UsageTotals"];
 export type ApiToken = Schemas["ApiTokenOut"];
 export type Check = Schemas["CheckOut"];
+export type CleanupIn = Schemas["CleanupIn"];
+export type CleanupOut = Schemas["CleanupOut"];
 export type Orphan = Schemas["OrphanOut"];
 export type Features = Schemas["Features"];

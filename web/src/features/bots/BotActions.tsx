@@ -64,10 +64,8 @@ export function BotActions({ bot }: { bot: Bot }) {
   const { command, run, running } = useRun(bot);
   const [deleting, confirmDelete] = useDisclosure();
   if (bot.status.desired === "deleted") return null;
-  const verbs: Verb[] = [
-    ...verbsFor(bot),
-    ...(bot.status.desired === "running" ? (["restart"] as const) : []),
-  ];
+  const verbs: Verb[] = verbsFor(bot);
+  if (!verbs.includes("start")) verbs.push("restart");
   return (
     <Group gap="xs">
       {verbs.map((verb) => {

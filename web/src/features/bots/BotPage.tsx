@@ -65,7 +65,17 @@ function BotView({ bot }: { bot: Bot }) {
   const { t } = useTranslation();
   const navigate = useNavigate();
   const { tab = "overview" } = useSearch({ from: "/shell/bots/$hostname" });
+  const tabs = useRef<HTMLDivElement>(null);
   const { status } = bot;
+
+  // On a narrow screen the row of tabs scrolls, and a link may lead to one that is out of sight.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another tab is the reason to scroll
+  useEffect(() => {
+    tabs.current
+      ?.querySelector("[aria-selected=true]")
+      ?.scrollIntoView?.({ inline: "nearest", block: "nearest" });
+  }, [tab]);
+
   return (
     <>
       <Group justify="space-between" align="flex-start" mb="md" gap="md">
@@ -109,7 +119,7 @@ function BotView({ bot }: { bot: Bot }) {
           })
         }
       >
-        <Tabs.List mb="md" style={{ flexWrap: "nowrap", overflowX: "auto", overflowY: "hidden" }}>
+        <Tabs.List ref={tabs} mb="md" style={{ flexWrap: "nowrap", overflowX: "auto", overflowY: "hidden" }}>
           {BOT_TABS.map((name) => (
             <Tabs.Tab key={name} value={name} px="clamp(0.5rem, 2.6vw, 1rem)">
               {t(`bots.tabs.${name}`)}

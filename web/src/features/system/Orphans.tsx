@@ -1,17 +1,19 @@
-import { Alert, Button, Group, Stack, Table, Text } from "@mantine/core";
+import { Alert, Button, Checkbox, Group, Stack, Table, Text } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { IconEraser } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
+import { useState } from "react";
 import { useTranslation } from "react-i18next";
-import { Confirm, ErrorAlert, QueryView } from "@/components";
-import { orphansQuery, useCleanup } from "./queries";
+import type { CleanupOut } from "@/api";
+import { Ago, Confirm, ErrorAlert, QueryView } from "@/components";
+import { formatBytes } from "@/lib/format";
+import { keyOf, type LeftOver, orphansQuery, useCleanup } from "./queries";
 
+/** What belongs to no bot any more: looked at first, then cleaned up, all of it or what was chosen. */
 export function Orphans() {
   const { t } = useTranslation();
   const orphans = useQuery(orphansQuery);
   const cleanup = useCleanup();
-  const [confirming, { open, close }] = useDisclosure();
-  const done = cleanup.data;
   return (
     <Stack gap="sm">
       <Text size="sm" c="dimmed" maw="44rem">
@@ -22,62 +24,137 @@ export function Orphans() {
           rows.length === 0 ? (
             <Text size="sm">{t("orphans.none")}</Text>
           ) : (
-            <>
-              <Table className="data-table">
-                <Table.Thead>
-                  <Table.Tr>
-                    <Table.Th>{t("orphans.what")}</Table.Th>
-                    <Table.Th>{t("orphans.detail")}</Table.Th>
-                  </Table.Tr>
-                </Table.Thead>
-                <Table.Tbody>
-                  {rows.map((orphan) => (
-                    <Table.Tr key={`${orphan.kind}/${orphan.id}`}>
-                      <Table.Td>
-                        {t(`orphans.kind.${orphan.kind}`)}
-                        <Text size="xs" c="dimmed" className="mono" style={{ overflowWrap: "anywhere" }}>
-                          {orphan.hostname ?? orphan.id}
-                        </Text>
-                      </Table.Td>
-                      <Table.Td>{orphan.detail}</Table.Td>
-                    </Table.Tr>
-                  ))}
-                </Table.Tbody>
-              </Table>
-              <Group>
-                <Button variant="default" loading={cleanup.isPending} onClick={() => cleanup.mutate(true)}>
-                  {t("orphans.dryRun")}
-                </Button>
-                <Button
-                  variant="default"
-                  c="var(--mantine-color-error)"
-                  leftSection={<IconEraser size={16} aria-hidden="true" />}
-                  onClick={open}
-                >
-                  {t("orphans.cleanup")}
-                </Button>
-              </Group>
-            </>
+            <Choice rows={rows} cleanup={cleanup} />
           )
         }
       </QueryView>
       {cleanup.error && <ErrorAlert error={cleanup.error} />}
-      {done && (
-        <Alert color={done.failed?.length ? "orange" : "green"} role="status">
-          {t(done.dry_run ? "orphans.wouldRemove" : "orphans.removed", { count: done.removed.length })}
-          {done.removed.length > 0 && `: ${done.removed.map((item) => item.hostname ?? item.id).join(", ")}`}
-          {done.failed?.length ? ` ${t("orphans.failed", { count: done.failed.length })}` : ""}
-        </Alert>
-      )}
+      {cleanup.data && <Outcome done={cleanup.data} />}
+    </Stack>
+  );
+}
+
+function Choice({ rows, cleanup }: { rows: readonly LeftOver[]; cleanup: ReturnType<typeof useCleanup> }) {
+  const { t } = useTranslation();
+  const [spared, setSpared] = useState<ReadonlySet<string>>(new Set());
+  const [confirming, { open, close }] = useDisclosure();
+  const chosen = rows.filter((row) => !spared.has(keyOf(row)));
+  const run = (dryRun: boolean) =>
+    cleanup.mutateAsync({ dryRun, ids: chosen.map((row) => row.id), all: chosen.length === rows.length });
+
+  function choose(row: LeftOver, yes: boolean) {
+    const next = new Set(spared);
+    if (yes) next.delete(keyOf(row));
+    else next.add(keyOf(row));
+    setSpared(next);
+  }
+
+  return (
+    <>
+      <Table className="data-table" verticalSpacing={6}>
+        <Table.Thead>
+          <Table.Tr>
+            <Table.Th w={1}>
+              <Checkbox
+                size="xs"
+                aria-label={t("orphans.chooseAll")}
+                checked={chosen.length === rows.length}
+                indeterminate={chosen.length > 0 && chosen.length < rows.length}
+                onChange={(event) => setSpared(new Set(event.currentTarget.checked ? [] : rows.map(keyOf)))}
+              />
+            </Table.Th>
+            <Table.Th>{t("orphans.what")}</Table.Th>
+            <Table.Th>{t("orphans.detail")}</Table.Th>
+            <Table.Th visibleFrom="xs">{t("orphans.age")}</Table.Th>
+            <Table.Th className="numeric" visibleFrom="xs">
+              {t("backups.size")}
+            </Table.Th>
+          </Table.Tr>
+        </Table.Thead>
+        <Table.Tbody>
+          {rows.map((row) => (
+            <OrphanRow
+              key={keyOf(row)}
+              row={row}
+              chosen={!spared.has(keyOf(row))}
+              onChoose={(yes) => choose(row, yes)}
+            />
+          ))}
+        </Table.Tbody>
+      </Table>
+      <Group>
+        <Button
+          variant="default"
+          disabled={chosen.length === 0}
+          loading={cleanup.isPending && cleanup.variables.dryRun}
+          onClick={() => run(true).catch(() => undefined)}
+        >
+          {t("orphans.dryRun")}
+        </Button>
+        <Button
+          variant="default"
+          c={chosen.length === 0 ? undefined : "var(--mantine-color-error)"}
+          disabled={chosen.length === 0}
+          leftSection={<IconEraser size={16} aria-hidden="true" />}
+          onClick={open}
+        >
+          {t("orphans.cleanup")}
+        </Button>
+      </Group>
       <Confirm
         opened={confirming}
         onClose={close}
         title={t("orphans.cleanup")}
         action={t("orphans.cleanup")}
-        onConfirm={() => cleanup.mutateAsync(false)}
+        onConfirm={() => run(false)}
       >
-        <Text size="sm">{t("orphans.confirm")}</Text>
+        <Text size="sm">{t("orphans.confirm", { count: chosen.length })}</Text>
       </Confirm>
-    </Stack>
+    </>
+  );
+}
+
+type RowProps = { row: LeftOver; chosen: boolean; onChoose: (yes: boolean) => void };
+
+function OrphanRow({ row, chosen, onChoose }: RowProps) {
+  const { t } = useTranslation();
+  const name = row.hostname ?? row.id;
+  const kind = t(`orphans.kind.${row.kind}`, { defaultValue: row.kind });
+  return (
+    <Table.Tr>
+      <Table.Td>
+        <Checkbox
+          size="xs"
+          aria-label={`${kind} ${name}`}
+          checked={chosen}
+          onChange={(event) => onChoose(event.currentTarget.checked)}
+        />
+      </Table.Td>
+      <Table.Td>
+        {kind}
+        <Text size="xs" c="dimmed" className="mono" style={{ overflowWrap: "anywhere" }}>
+          {name}
+        </Text>
+      </Table.Td>
+      <Table.Td>{row.detail}</Table.Td>
+      <Table.Td visibleFrom="xs">
+        <Ago at={row.created_at} />
+      </Table.Td>
+      <Table.Td className="numeric" visibleFrom="xs">
+        {formatBytes(row.size_bytes)}
+      </Table.Td>
+    </Table.Tr>
+  );
+}
+
+function Outcome({ done }: { done: CleanupOut }) {
+  const { t } = useTranslation();
+  const names = done.removed.map((item) => item.hostname ?? item.id).join(", ");
+  return (
+    <Alert color={done.failed?.length ? "orange" : "green"} role="status">
+      {t(done.dry_run ? "orphans.wouldRemove" : "orphans.removed", { count: done.removed.length })}
+      {names && `: ${names}`}
+      {done.failed?.length ? ` ${t("orphans.failed", { count: done.failed.length })}` : ""}
+    </Alert>
   );
 }

@@ -3,10 +3,14 @@ import { useQuery } from "@tanstack/react-query";
 import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { type Check, systemQuery } from "@/api";
-import { PageHeader, Pill, QueryView, type Tone } from "@/components";
+import { ErrorAlert, PageHeader, Pill, QueryView, type Tone } from "@/components";
 import { useIsAdmin } from "@/features/accounts";
 import { IsolationWarning } from "@/features/bots";
 import { formatMilliseconds } from "@/lib/format";
+import { ContainersTable } from "./ContainersTable";
+import { diagnosticsQuery } from "./diagnostics";
+import { Gauges } from "./Gauges";
+import { LatencyTable } from "./LatencyTable";
 import { Orphans } from "./Orphans";
 import { readyQuery } from "./queries";
 
@@ -60,12 +64,37 @@ export function SystemPage() {
             </QueryView>
           </Panel>
         </SimpleGrid>
-        {isAdmin && (
-          <Panel title={t("orphans.title")}>
-            <Orphans />
-          </Panel>
-        )}
+        {isAdmin && <AdminPanels />}
       </Stack>
+    </>
+  );
+}
+
+/** What only administrators may see: the machine and what runs on it, over all users. */
+function AdminPanels() {
+  const { t } = useTranslation();
+  const diagnostics = useQuery(diagnosticsQuery);
+  return (
+    <>
+      <Panel title={t("diagnostics.title")}>
+        {diagnostics.error && diagnostics.data && <ErrorAlert error={diagnostics.error} />}
+        <QueryView query={diagnostics}>
+          {({ gauges, containers }) => (
+            <Stack gap="md">
+              <Gauges gauges={gauges} />
+              <ContainersTable containers={containers} />
+            </Stack>
+          )}
+        </QueryView>
+      </Panel>
+      {diagnostics.data && (
+        <Panel title={t("diagnostics.api")}>
+          <LatencyTable rows={diagnostics.data.latency} />
+        </Panel>
+      )}
+      <Panel title={t("orphans.title")}>
+        <Orphans />
+      </Panel>
     </>
   );
 }

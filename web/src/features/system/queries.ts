@@ -1,5 +1,5 @@
 import { queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
-import { api, unwrap } from "@/api";
+import { api, type CleanupIn, type Orphan, unwrap } from "@/api";
 import { toApiError } from "@/api/problem";
 
 export const readyQuery = queryOptions({
@@ -21,11 +21,19 @@ export const orphansQuery = queryOptions({
   queryFn: () => unwrap(api.GET("/api/bot/admin/orphans")),
 });
 
+type Cleanup = { dryRun: boolean; ids: readonly string[]; all: boolean };
+
 export function useCleanup() {
   const queryClient = useQueryClient();
   return useMutation({
-    mutationFn: (dryRun: boolean) =>
-      unwrap(api.POST("/api/bot/admin/cleanup", { body: { dry_run: dryRun } })),
+    mutationFn: ({ dryRun, ids, all }: Cleanup) => {
+      const body: CleanupIn & { ids?: readonly string[] } = { dry_run: dryRun, ...(all ? {} : { ids }) };
+      return unwrap(api.POST("/api/bot/admin/cleanup", { body }));
+    },
     onSuccess: () => queryClient.invalidateQueries(orphansQuery),
   });
 }
+
+/** One thing that is left over; its age and size are told where they are known. */
+export type LeftOver = Orphan & { created_at?: string | null; size_bytes?: number | null };
+export const keyOf = ({ kind, id }: Orphan): string => `${kind}/${id}`;

@@ -3,12 +3,8 @@ import { isOnItsWay, isProblem, startSteps } from "./steps";
 
 type Starting = Parameters<typeof startSteps>[0];
 
-function bot(
-  state: Starting["status"]["state"],
-  code: string | null,
-  image: string | null = "bot:1",
-): Starting {
-  return { image, status: { state, desired: "running", code } };
+function bot(state: Starting["status"]["state"], code: string | null, runtime = "docker"): Starting {
+  return { runtime, status: { state, desired: "running", code } };
 }
 
 const states = (starting: Starting) => startSteps(starting).map((step) => step.state);
@@ -31,7 +27,7 @@ describe("startSteps", () => {
   });
 
   it("has no image where the runtime has none", () => {
-    expect(startSteps(bot("starting", null, null)).map((step) => step.name)).toEqual([
+    expect(startSteps(bot("starting", null, "process")).map((step) => step.name)).toEqual([
       "instance",
       "ready",
       "proof",
@@ -47,7 +43,7 @@ it("tells progress from problems, also from those it does not know", () => {
 it("is on its way while it is wanted and does not run yet", () => {
   expect(isOnItsWay(bot("error", "proof_key"))).toBe(true);
   expect(isOnItsWay(bot("running", null))).toBe(false);
-  expect(isOnItsWay({ image: null, status: { state: "stopped", desired: "stopped", code: null } })).toBe(
-    false,
-  );
+  expect(
+    isOnItsWay({ runtime: "docker", status: { state: "stopped", desired: "stopped", code: null } }),
+  ).toBe(false);
 });

@@ -5,7 +5,7 @@ export type StepName = (typeof STEPS)[number];
 export type StepState = "done" | "now" | "failed" | "waiting";
 export type Step = { name: StepName; state: StepState };
 
-type Starting = Pick<Bot, "image"> & { status: Pick<Bot["status"], "state" | "desired" | "code"> };
+type Starting = Pick<Bot, "runtime"> & { status: Pick<Bot["status"], "state" | "desired" | "code"> };
 
 /** What only tells how far a start is: nothing is wrong. */
 const PROGRESS_CODES = new Set(["image_pull", "start_queued", "proving"]);
@@ -22,6 +22,11 @@ export function isProblem(code: string | null): boolean {
   return code !== null && !PROGRESS_CODES.has(code);
 }
 
+/** False where bots run as plain processes, which are made from nothing that could be fetched. */
+export function hasImages({ runtime }: Pick<Bot, "runtime">): boolean {
+  return runtime !== "process";
+}
+
 /** True from the wish that it runs until it has answered. */
 export function isOnItsWay({ status }: Starting): boolean {
   return status.desired === "running" && status.state !== "running";
@@ -29,7 +34,7 @@ export function isOnItsWay({ status }: Starting): boolean {
 
 /** How far a bot is on its way to its first answer. */
 export function startSteps(bot: Starting): Step[] {
-  const names = STEPS.filter((name) => name !== "image" || bot.image !== null);
+  const names = STEPS.filter((name) => name !== "image" || hasImages(bot));
   const { at, failed } = whereIsIt(bot.status);
   const position = names.indexOf(at);
   return names.map((name, index) => ({ name, state: stateAt(index - position, failed) }));

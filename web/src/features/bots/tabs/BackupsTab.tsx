@@ -76,8 +76,9 @@ function BackupTable({ rows, onChoose }: { rows: readonly Backup[]; onChoose: (c
         <Table.Thead>
           <Table.Tr>
             <Table.Th>{t("backups.when")}</Table.Th>
-            <Table.Th>{t("backups.reason")}</Table.Th>
-            <Table.Th className="numeric">{t("backups.size")}</Table.Th>
+            <Table.Th className="numeric" visibleFrom="xs">
+              {t("backups.size")}
+            </Table.Th>
             <Table.Th w={1}>{t("table.actions")}</Table.Th>
           </Table.Tr>
         </Table.Thead>
@@ -88,9 +89,13 @@ function BackupTable({ rows, onChoose }: { rows: readonly Backup[]; onChoose: (c
               <Table.Tr key={backup.id}>
                 <Table.Td>
                   <Ago at={backup.created_at} />
+                  <Text size="xs" c="dimmed">
+                    {t(`backups.reasons.${backup.reason}`, { defaultValue: backup.reason })}
+                  </Text>
                 </Table.Td>
-                <Table.Td>{t(`backups.reasons.${backup.reason}`, { defaultValue: backup.reason })}</Table.Td>
-                <Table.Td className="numeric">{formatBytes(backup.size_bytes)}</Table.Td>
+                <Table.Td className="numeric" visibleFrom="xs">
+                  {formatBytes(backup.size_bytes)}
+                </Table.Td>
                 <Table.Td>
                   <Group gap={4} wrap="nowrap" justify="flex-end">
                     <Button

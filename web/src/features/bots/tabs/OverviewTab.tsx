@@ -5,6 +5,7 @@ import type { Bot } from "@/api";
 import { Ago } from "@/components";
 import { useVendorName } from "@/features/keys";
 import { NOTHING } from "@/lib/format";
+import { hasImages } from "../status/steps";
 import { StatsTiles } from "./StatsTiles";
 
 export function OverviewTab({ bot }: { bot: Bot }) {
@@ -14,25 +15,38 @@ export function OverviewTab({ bot }: { bot: Bot }) {
   const abilities = (["commands", "tts", "sandbox"] as const).filter((name) => features[name]);
   return (
     <Stack gap="md">
-      <StatsTiles bot={bot} />
+      {bot.status.state === "running" && <StatsTiles bot={bot} />}
       <SimpleGrid cols={{ base: 1, md: 2 }} spacing="md">
-        <Panel title={t("overview.providers")}>
-          {bot.providers.map((provider) => (
-            <Fact key={provider.vendor} label={vendorName(provider.vendor)}>
-              {provider.models.map((model) => (
-                <Text key={model} size="sm" className="mono">
-                  {model}
-                  {model === provider.primary_model &&
-                    provider.models.length > 1 &&
-                    ` (${t("overview.primary")})`}
+        <Stack gap="md">
+          <Panel title={t("overview.providers")}>
+            {bot.providers.map((provider) => (
+              <Fact key={provider.vendor} label={vendorName(provider.vendor)}>
+                {provider.models.map((model) => (
+                  <Text key={model} size="sm" className="mono">
+                    {model}
+                    {model === provider.primary_model &&
+                      provider.models.length > 1 &&
+                      ` (${t("overview.primary")})`}
+                  </Text>
+                ))}
+                <Text size="xs" c="dimmed">
+                  {provider.key_id ? t("overview.pinnedKey") : t("bots.pool")}
                 </Text>
-              ))}
-              <Text size="xs" c="dimmed">
-                {provider.key_id ? t("overview.pinnedKey") : t("bots.pool")}
+              </Fact>
+            ))}
+          </Panel>
+          <Panel title={`${t("overview.persona")}: ${bot.persona.name}`}>
+            {bot.persona.soul_markdown ? (
+              <Code block tabIndex={0} style={{ whiteSpace: "pre-wrap", maxHeight: 320 }}>
+                {bot.persona.soul_markdown}
+              </Code>
+            ) : (
+              <Text size="sm" c="dimmed">
+                {t("overview.noSoul")}
               </Text>
-            </Fact>
-          ))}
-        </Panel>
+            )}
+          </Panel>
+        </Stack>
         <Panel title={t("overview.about")}>
           <Fact label={t("overview.health")}>{t(`bots.health.${bot.status.health}`)}</Fact>
           <Fact label={t("overview.observed")}>
@@ -42,14 +56,14 @@ export function OverviewTab({ bot }: { bot: Bot }) {
             <Ago at={bot.proved_at} never={t("overview.notProved")} />
           </Fact>
           <Fact label={t("agents.title")}>{t(`agents.name.${bot.agent}`)}</Fact>
-          {bot.image && (
+          {bot.image && hasImages(bot) && (
             <Fact label={t("overview.image")}>
               <Text span size="xs" className="mono" style={{ overflowWrap: "anywhere" }}>
                 {bot.image}
               </Text>
             </Fact>
           )}
-          <Fact label={t("limits.title")}>{limitsText(t, bot)}</Fact>
+          <Fact label={t("overview.limits")}>{limitsText(t, bot)}</Fact>
           <Fact label={t("limits.egress")}>{bot.egress.join(", ") || t("overview.noEgress")}</Fact>
           <Fact label={t("overview.runtime")}>
             {bot.runtime}
@@ -65,17 +79,6 @@ export function OverviewTab({ bot }: { bot: Bot }) {
           </Fact>
         </Panel>
       </SimpleGrid>
-      <Panel title={`${t("overview.persona")}: ${bot.persona.name}`}>
-        {bot.persona.soul_markdown ? (
-          <Code block tabIndex={0} style={{ whiteSpace: "pre-wrap", maxHeight: 320 }}>
-            {bot.persona.soul_markdown}
-          </Code>
-        ) : (
-          <Text size="sm" c="dimmed">
-            {t("overview.noSoul")}
-          </Text>
-        )}
-      </Panel>
     </Stack>
   );
 }

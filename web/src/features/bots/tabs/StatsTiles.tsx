@@ -11,27 +11,24 @@ import { addSample, rates, type Sample } from "./samples";
 /** What the bot uses now, and the last minutes of it for as long as this page was open. */
 export function StatsTiles({ bot }: { bot: Bot }) {
   const { t } = useTranslation();
-  const running = bot.status.state === "running";
-  const stats = useQuery({ ...botStatsQuery(bot.hostname), enabled: running });
   const [samples, setSamples] = useState<readonly Sample[]>([]);
-  const { data, dataUpdatedAt } = stats;
+  const { data, dataUpdatedAt, error } = useQuery(botStatsQuery(bot.hostname));
   useEffect(() => {
     if (data) setSamples((before) => addSample(before, dataUpdatedAt, data));
   }, [data, dataUpdatedAt]);
 
-  const now = running ? data : undefined;
-  const limit = now?.memory_limit_bytes ?? null;
+  const limit = data?.memory_limit_bytes ?? null;
   const received = rates(samples, "received");
   const sent = rates(samples, "sent");
   const speed = (values: (number | null)[]) => {
     const last = values.at(-1);
-    return now && last != null ? `${formatBytes(Math.round(last))}/s` : NOTHING;
+    return last != null ? `${formatBytes(Math.round(last))}/s` : NOTHING;
   };
   return (
     <>
-      {stats.error && running && <ErrorAlert error={stats.error} />}
+      {error && <ErrorAlert error={error} />}
       <SimpleGrid cols={{ base: 1, xs: 2, md: 4 }} spacing="sm">
-        <Tile label={t("stats.cpu")} value={formatPercent(now?.cpu_percent)}>
+        <Tile label={t("stats.cpu")} value={formatPercent(data?.cpu_percent)}>
           <Sparkline
             values={samples.map((sample) => sample.cpu)}
             label={t("stats.over", { name: t("stats.cpu") })}
@@ -39,7 +36,7 @@ export function StatsTiles({ bot }: { bot: Bot }) {
         </Tile>
         <Tile
           label={t("stats.memory")}
-          value={formatBytes(now?.memory_bytes)}
+          value={formatBytes(data?.memory_bytes)}
           note={limit ? t("stats.ofLimit", { limit: formatBytes(limit) }) : undefined}
         >
           <Sparkline
@@ -56,8 +53,8 @@ export function StatsTiles({ bot }: { bot: Bot }) {
         </Tile>
         <Tile
           label={t("stats.uptime")}
-          value={formatDuration(now?.uptime_seconds)}
-          note={t("stats.processCount", { processes: formatNumber(now?.processes) })}
+          value={formatDuration(data?.uptime_seconds)}
+          note={t("stats.processCount", { processes: formatNumber(data?.processes) })}
         />
       </SimpleGrid>
     </>

@@ -1,0 +1,114 @@
+"""What a user does with a bot that exists, by clicking."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.e2e.conftest import REAL_KEY, Upstream
+from tests.support.program import PASSWORD, Program
+
+HOSTNAME = "scout"
+_RUNS = 40_000
+
+
+@pytest.fixture
+def bot(page: Page, program: Program, upstream: Upstream) -> Page:
+    """The page of a bot that has answered, seen by its owner."""
+    program.sign_up()
+    key = {"vendor": "openai", "label": "main", "secret": REAL_KEY, "base_url": upstream.url}
+    assert program.call("POST", "/api/provider-key", key).status == 201
+    made = {
+        "name": "Scout",
+        "hostname": HOSTNAME,
+        "providers": [{"vendor": "openai", "models": ["gpt-test"]}],
+    }
+    assert program.call("POST", "/api/bot", made).status == 201
+    page.goto(f"/bots/{HOSTNAME}")
+    page.get_by_label("E-mail").fill("admin@example.com")
+    page.get_by_role("textbox", name="Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("heading", name="Scout", exact=True)).to_be_visible()
+    expect(page.get_by_text("Running", exact=True).first).to_be_visible(timeout=_RUNS)
+    return page
+
+
+def test_settings_are_changed_and_a_restart_brings_those_that_wait(bot: Page, program: Program) -> None:
+    bot.get_by_role("tab", name="Settings").click()
+    save = bot.get_by_role("button", name="Save")
+    expect(save).to_be_disabled()
+    bot.get_by_role("textbox", name="Name", exact=True).fill("Scout the second")
+    save.click()
+    expect(bot.get_by_role("heading", name="Scout the second")).to_be_visible()
+    expect(bot.get_by_text("Changes wait for a restart")).to_have_count(0)
+
+    bot.get_by_role("textbox", name="Memory (MB)").fill("300")
+    save.click()
+    waiting = bot.get_by_role("alert").filter(has_text="Changes wait for a restart")
+    expect(waiting).to_be_visible()
+    before = program.call("GET", f"/api/bot/{HOSTNAME}").json["started_at"]
+    waiting.get_by_role("button", name="Restart now").click()
+    expect(waiting).to_have_count(0, timeout=_RUNS)
+    expect(bot.get_by_text("Running", exact=True).first).to_be_visible(timeout=_RUNS)
+
+    after = program.call("GET", f"/api/bot/{HOSTNAME}").json
+    assert after["limits"]["memory_mb"] == 300
+    assert after["name"] == "Scout the second"
+    assert after["started_at"] > before
+
+    bot.get_by_role("tab", name="History").click()
+    history = bot.get_by_role("list", name="History").get_by_role("listitem")
+    expect(history.filter(has_text="Restart asked for")).to_have_count(1)
+    expect(history.filter(has_text="Settings changed").first).to_contain_text(re.compile("limits|name"))
+
+
+def test_what_is_wrong_with_the_settings_is_said_at_their_field(bot: Page) -> None:
+    bot.get_by_role("tab", name="Settings").click()
+    hosts = bot.get_by_role("combobox", name="Hosts it may reach")
+    hosts.fill("https://example.com")
+    hosts.press("Enter")
+    bot.get_by_role("button", name="Save").click()
+    expect(bot.get_by_text("Each must be a host name in small letters")).to_be_visible()
+    bot.get_by_role("button", name="Discard").click()
+    expect(bot.get_by_text("https://example.com")).to_have_count(0)
+
+
+def test_the_list_starts_and_stops_the_bots_that_are_chosen(bot: Page, program: Program) -> None:
+    bot.get_by_role("link", name="Bots", exact=True).first.click()
+    bot.get_by_role("checkbox", name="Choose Scout").check()
+    bot.get_by_role("button", name="Stop chosen").click()
+    bot.get_by_role("dialog").get_by_role("button", name="Stop chosen").click()
+    expect(bot.get_by_text("1 of 1 done")).to_be_visible()
+    row = bot.get_by_role("row", name=re.compile("Scout"))
+    expect(row.get_by_text("Stopped", exact=True)).to_be_visible(timeout=_RUNS)
+
+    states = bot.get_by_role("combobox", name="State")
+    states.select_option("Running")
+    expect(bot.get_by_text("No bot is in this state")).to_be_visible()
+    states.select_option("Stopped")
+    expect(row).to_be_visible()
+
+    bot.get_by_role("button", name="Start chosen").click()
+    states.select_option("All states")
+    expect(row.get_by_text("Running", exact=True)).to_be_visible(timeout=_RUNS)
+    assert program.state(HOSTNAME) == "running"
+
+
+def test_a_bot_without_a_key_says_what_is_missing_and_starts_when_it_is_there(
+    bot: Page, program: Program, upstream: Upstream
+) -> None:
+    made = {"name": "Poor", "hostname": "poor", "providers": [{"vendor": "groq", "models": ["llama"]}]}
+    assert program.call("POST", "/api/bot", made).status == 201
+    bot.goto("/bots/poor")
+    problem = bot.get_by_role("alert").filter(has_text="The key is missing or refused")
+    expect(problem).to_be_visible(timeout=_RUNS)
+    expect(problem.get_by_role("link", name="Provider keys")).to_be_visible()
+    expect(bot.get_by_role("listitem").filter(has_text="First answer")).to_contain_text("failed")
+
+    key = {"vendor": "groq", "label": "groq", "secret": REAL_KEY, "base_url": upstream.url}
+    assert program.call("POST", "/api/provider-key", key).status == 201
+    bot.get_by_role("button", name="Start", exact=True).click()
+    expect(problem).to_have_count(0, timeout=_RUNS)
+    expect(bot.get_by_text("Running", exact=True).first).to_be_visible(timeout=_RUNS)

@@ -301,11 +301,11 @@ class TestOrphans:
             assert bot is not None
             bot.deleted_at = bot.created_at  # as if the database had been restored from a backup
         found = (await admin.get("/api/bot/admin/orphans")).json
-        assert sorted(orphan["kind"] for orphan in found) == ["instance", "workspace"]
+        assert sorted(orphan["kind"] for orphan in found) == ["instance", "token", "workspace"]
         dry = (await admin.post("/api/bot/admin/cleanup", {})).json
-        assert (dry["dry_run"], len(dry["removed"])) == (True, 2)
+        assert (dry["dry_run"], len(dry["removed"])) == (True, 3)
         assert runtime.world.instances
         done = (await admin.post("/api/bot/admin/cleanup", {"dry_run": False})).json
-        assert (done["dry_run"], len(done["removed"]), done["failed"]) == (False, 2, [])
+        assert (done["dry_run"], len(done["removed"]), done["failed"]) == (False, 3, [])
         assert (await admin.get("/api/bot/admin/orphans")).json == []
         assert runtime.world.instances == {}

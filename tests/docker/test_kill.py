@@ -12,7 +12,7 @@ from tests.docker.conftest import Engine, MakeProgram, chats, create
 from tests.services import bot_images
 from tests.support.program import Program, wait_for
 
-_MOST_STEPS = 60
+_MOST_STEPS = 80
 OTHER_IMAGE = "clawbot-manager/builtin-bot:other"
 pytestmark = pytest.mark.timeout(900)  # each step takes a start of the server
 
@@ -32,6 +32,12 @@ def _arm(program: Program, steps: int) -> None:
     (program.data_dir / "kill-after").write_text(str(steps))
     assert program.process
     os.kill(program.process.pid, signal.SIGUSR1)
+
+
+def _disarm(program: Program) -> None:
+    """It would count on, and strike some time."""
+    program.kill()
+    program.start()
 
 
 def _died(program: Program, done: str, hostname: str) -> bool:
@@ -62,7 +68,6 @@ def _one_of_each(program: Program, engine: Engine, hostname: str) -> None:
     assert len(engine.containers(bot["id"])) == 1
     tokens = program.call("GET", f"/api/bot/{hostname}/token").json
     assert [token["kind"] for token in tokens] == ["instance"]
-    chats(program, hostname)
 
 
 def _nothing_left(program: Program, engine: Engine, hostname: str, bot_id: str) -> None:
@@ -73,14 +78,17 @@ def _nothing_left(program: Program, engine: Engine, hostname: str, bot_id: str) 
     assert list((program.data_dir / "bots").iterdir()) == []
 
 
-def test_before_every_step_of_creation(program: Program, engine: Engine) -> None:
-    for steps in range(1, _MOST_STEPS):
+@pytest.mark.parametrize("first", [1, 2])  # the odd steps and the even ones, side by side
+def test_before_every_step_of_creation(program: Program, engine: Engine, first: int) -> None:
+    for steps in range(first, _MOST_STEPS, 2):
         hostname = f"bot-{steps}"
         _arm(program, steps)
         with suppress(OSError):  # the answer may be lost with the server
             create(program, hostname)
         if not _died(program, "running", hostname):
             assert steps > 8, "the countdown never struck"
+            _disarm(program)
+            chats(program, hostname)
             return
         program.start()
         if program.state(hostname) == "gone":  # it died before the commit: the client was told nothing
@@ -117,6 +125,8 @@ def _walk(
             program.call(method, f"/api/bot/{hostname}{path}", body)
         if not _died(program, done, hostname):
             assert steps > 2, "the countdown never struck"
+            _disarm(program)
+            _nothing_left(program, engine, hostname, bot_id)
             return
         program.start()
         if program.state(hostname) != "gone":  # wanting twice is wanting once

@@ -75,6 +75,23 @@ def test_what_is_wrong_with_the_settings_is_said_at_their_field(bot: Page) -> No
     expect(bot.get_by_text("https://example.com")).to_have_count(0)
 
 
+def test_a_diagnosis_says_what_works_and_what_does_not(bot: Page, upstream: Upstream) -> None:
+    bot.get_by_role("tab", name="Diagnose").click()
+    bot.get_by_role("button", name="Diagnose", exact=True).click()
+    expect(bot.get_by_text("Everything the bot needs works.")).to_be_visible(timeout=_RUNS)
+    checks = bot.get_by_role("tabpanel").get_by_role("listitem")
+    expect(checks.filter(has_text="Prompt")).to_contain_text("Passed")
+    expect(checks.filter(has_text="Provider key")).to_contain_text("Passed")
+
+    bot.get_by_role("button", name="Stop", exact=True).click()
+    expect(bot.get_by_text("Stopped", exact=True).first).to_be_visible(timeout=_RUNS)
+    bot.get_by_role("switch", name="With a prompt").click()
+    asked = len(upstream.seen())
+    bot.get_by_role("button", name="Diagnose again").click()
+    expect(checks.filter(has_text="Gateway")).to_contain_text("Skipped", timeout=_RUNS)
+    assert not [request for request in upstream.seen()[asked:] if "chat" in request["path"]]
+
+
 def test_the_list_starts_and_stops_the_bots_that_are_chosen(bot: Page, program: Program) -> None:
     bot.get_by_role("link", name="Bots", exact=True).first.click()
     bot.get_by_role("checkbox", name="Choose Scout").check()

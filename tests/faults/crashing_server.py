@@ -3,9 +3,9 @@
     python -m tests.faults.crashing_server [--runtime docker] --data-dir D --port P
 
 SIGUSR1 arms it: it reads a number N from `<data dir>/kill-after`, counts from then on every step that leaves
-a trace outside of the process (a commit, a file opened for writing, renamed or removed, a directory made, a
-process started, a change asked of the container engine), and dies just before the N-th. The product's code knows
-nothing of it.
+a trace outside of the process (a commit of something written, a file opened for writing, renamed or removed,
+a directory made, a process started, a change asked of the container engine), and dies just before the N-th.
+The product's code knows nothing of it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import aiodocker
-from sqlalchemy import Engine, event
+from sqlalchemy import Connection, Engine, event
 
 from clawbot_manager import app
 from clawbot_manager.settings import load_settings
@@ -64,6 +64,21 @@ class Countdown:
                 self.step(f"open {Path(arguments[0]).name}")
 
 
+def count_commits(countdown: Countdown) -> None:
+    """Those of transactions that wrote something: reading leaves no trace."""
+
+    def wrote(connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:
+        if not statement.lstrip().startswith(("SELECT", "BEGIN", "PRAGMA")):
+            connection.info["wrote"] = True
+
+    def committed(connection: Connection) -> None:
+        if connection.info.pop("wrote", False):
+            countdown.step("commit")
+
+    event.listen(Engine, "before_cursor_execute", wrote)
+    event.listen(Engine, "commit", committed)
+
+
 def count_engine_calls(countdown: Countdown) -> None:
     """Whatever changes something at the engine is a step."""
     query = aiodocker.Docker._query
@@ -85,7 +100,7 @@ def main() -> None:
     countdown = Countdown(given.data_dir.resolve())
     signal.signal(signal.SIGUSR1, countdown.arm)
     sys.addaudithook(countdown.audit)
-    event.listen(Engine, "commit", lambda _connection: countdown.step("commit"))
+    count_commits(countdown)
     count_engine_calls(countdown)
     settings = load_settings(
         data_dir=given.data_dir,

@@ -12,6 +12,7 @@ from clawbot_manager.control.bots.gateway import GatewayClient
 from clawbot_manager.control.bots.making import Maker
 from clawbot_manager.control.bots.models import Bot
 from clawbot_manager.control.bots.operations import BotOperations
+from clawbot_manager.control.bots.orphans import Orphans
 from clawbot_manager.control.bots.proof import Prover, Traffic, Witness
 from clawbot_manager.control.bots.reconciler import Reconciler
 from clawbot_manager.control.bots.record import BotRecord
@@ -61,6 +62,8 @@ class BotParts:
     bots: BotService
     reconciler: Reconciler
     bot_side: BotSide
+    maker: Maker
+    prover: Prover
     services: dict[type[Any], Any]
 
 
@@ -122,9 +125,10 @@ def compose_bots(needs: BotNeeds) -> BotParts:
         BotService: bots,
         BotChanges: BotChanges(bots, agents, clock),
         BotTokens: BotTokens(needs.hasher, clock),
-        BotOperations: BotOperations(database, bots, runtime, workspaces, needs.gateway, needs.box, clock),
+        BotOperations: BotOperations(database, bots, runtime, needs.gateway, needs.box, clock),
+        Orphans: Orphans(database, runtime, workspaces, clock),
     }
-    return BotParts(bots, reconciler, bot_side, services)
+    return BotParts(bots, reconciler, bot_side, maker, prover, services)
 
 
 def _agents(settings: Settings, runtime: Runtime) -> AgentRules:

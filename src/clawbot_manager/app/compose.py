@@ -23,9 +23,12 @@ from clawbot_manager.control.dataplane.reviver import KeyReviver, log_key_events
 from clawbot_manager.control.dataplane.snapshot import SnapshotStore
 from clawbot_manager.control.dataplane.unpacker import UsageUnpacker
 from clawbot_manager.control.dataplane.usage_sink import UsageSinkService
+from clawbot_manager.control.diagnostics.bot_checks import BotDiagnosis
+from clawbot_manager.control.diagnostics.machine import MachineDiagnostics
 from clawbot_manager.control.diagnostics.service import DiagnosticsService
 from clawbot_manager.control.personas.service import PersonaService
 from clawbot_manager.control.shared.events import BotTokensChanged, ProviderKeysChanged
+from clawbot_manager.control.shared.latency import Latencies
 from clawbot_manager.control.usage.service import UsageService
 from clawbot_manager.control.vault.service import VaultService
 from clawbot_manager.infra.crypto.access_tokens import AccessTokens
@@ -200,6 +203,7 @@ def compose(
         simulator_enabled=settings.simulator_enabled,
     )
     log_key_events(bus)
+    latencies = Latencies()
     upstream = UpstreamClient(policy, config)
     services: dict[type[Any], Any] = {
         Settings: settings,
@@ -213,6 +217,20 @@ def compose(
         UsageService: usage,
         DiagnosticsService: DiagnosticsService(
             database, runtime, settings.data_dir, lambda: plane.usage.state, usage
+        ),
+        Latencies: latencies,
+        MachineDiagnostics: MachineDiagnostics(database, runtime, latencies, clock, settings.data_dir),
+        BotDiagnosis: BotDiagnosis(
+            database,
+            parts.bots,
+            runtime,
+            parts.maker,
+            gateway,
+            parts.prover,
+            prober,
+            clock,
+            settings.data_dir,
+            parts.bot_side.url,
         ),
     }
     return Installation(

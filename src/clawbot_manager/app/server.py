@@ -16,6 +16,7 @@ from clawbot_manager.app.api import create_api
 from clawbot_manager.app.compose import Installation, compose
 from clawbot_manager.app.connections import first_protocol
 from clawbot_manager.app.plan import redaction_patterns
+from clawbot_manager.control.shared.latency import Latencies
 from clawbot_manager.control.shared.middleware import ControlRim
 from clawbot_manager.infra.telemetry.logs import configure_logs
 from clawbot_manager.proxy.wire import ProxyServer
@@ -148,6 +149,7 @@ def root_app(installation: Installation, role: Role) -> ASGIApp:
         _ControlPaths(api, Console()) if role in {"all", "control"} else _OnlyHealth(api),
         max_body_bytes=installation.settings.server.max_body_bytes,
         hosts=frozenset(_own_names(installation.settings)),
+        latencies=installation.services[Latencies],
     )
     proxy = installation.proxy
     serves_proxy = role == "all"

@@ -17,7 +17,7 @@ MIB = 1024 * 1024
 
 
 def container_name(spec: InstanceSpec) -> str:
-    """A name that a person recognises; nothing is found by it. The id ends with what is random of a UUIDv7."""
+    """A name that a person recognises; nothing is found by it. What is random of a UUIDv7 is its end."""
     return f"clawbot-manager-{spec.hostname}-{spec.bot_id.hex[-8:]}"
 
 

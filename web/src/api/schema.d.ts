@@ -181,7 +181,7 @@ export interface paths {
         };
         /**
          * List Orphans
-         * @description Instances and workspaces of this installation that belong to no bot.
+         * @description What of this installation belongs to no bot: instances, workspaces, tokens, networks, images.
          */
         get: operations["list_orphans"];
         put?: never;
@@ -254,6 +254,26 @@ export interface paths {
          * @description Send one message through the manager to the bot; the answer streams.
          */
         post: operations["chat_with_bot"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/bot/{hostname}/diagnose": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Diagnose Bot
+         * @description Look at everything that a bot needs: keys, models, instance, gateway, network, a prompt.
+         */
+        post: operations["diagnose_bot"];
         delete?: never;
         options?: never;
         head?: never;
@@ -438,6 +458,26 @@ export interface paths {
          * @description Make the bot from another image; it goes back by itself when it does not prove itself with it.
          */
         post: operations["upgrade_bot"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/diagnostics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Diagnostics
+         * @description How this machine, its bots and its API are.
+         */
+        get: operations["diagnostics"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -805,6 +845,37 @@ export interface components {
             reason: string | null;
             /** Status */
             status: number | null;
+        };
+        /**
+         * BotCheckOut
+         * @description One thing that a bot needs. `name` and `code` are stable; `params` say of what, `advice` what to do.
+         */
+        BotCheckOut: {
+            /** Advice */
+            advice?: string | null;
+            /** Code */
+            code: string;
+            /** Detail */
+            detail: string;
+            /**
+             * Latency Ms
+             * @default 0
+             */
+            latency_ms: number;
+            /**
+             * Name
+             * @enum {string}
+             */
+            name: "key" | "model" | "instance" | "disk" | "gateway" | "network" | "prompt";
+            /** Params */
+            params?: {
+                [key: string]: string;
+            };
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "pass" | "warning" | "fail" | "skipped";
         };
         /**
          * BotCounts
@@ -1227,6 +1298,11 @@ export interface components {
              * @default true
              */
             dry_run: boolean;
+            /**
+             * Ids
+             * @description Only these; all when left out
+             */
+            ids?: string[] | null;
         };
         /**
          * CleanupOut
@@ -1241,6 +1317,65 @@ export interface components {
             }[];
             /** Removed */
             removed: components["schemas"]["OrphanOut"][];
+        };
+        /**
+         * ContainerUseOut
+         * @description What the instance of one bot uses now; null where the runtime cannot tell.
+         */
+        ContainerUseOut: {
+            /** Cpu Percent */
+            cpu_percent?: number | null;
+            /** Hostname */
+            hostname: string;
+            /** Memory Bytes */
+            memory_bytes?: number | null;
+            /** Memory Limit Bytes */
+            memory_limit_bytes?: number | null;
+            /** Owner */
+            owner: string | null;
+            /** Processes */
+            processes?: number | null;
+            /** Received Bytes */
+            received_bytes?: number | null;
+            /** Sent Bytes */
+            sent_bytes?: number | null;
+            /** State */
+            state: string;
+            /** Uptime Seconds */
+            uptime_seconds?: number | null;
+        };
+        /**
+         * DiagnoseIn
+         * @description `prompt`: also ask the model, which costs a few tokens.
+         */
+        DiagnoseIn: {
+            /**
+             * Prompt
+             * @default true
+             */
+            prompt: boolean;
+        };
+        /**
+         * DiagnosisOut
+         * @description All that was looked at for one bot; healthy when nothing fails.
+         */
+        DiagnosisOut: {
+            /** Checks */
+            checks: components["schemas"]["BotCheckOut"][];
+            /** Healthy */
+            healthy: boolean;
+        };
+        /**
+         * DiagnosticsOut
+         * @description How this machine, its bots and its API are.
+         */
+        DiagnosticsOut: {
+            /** Containers */
+            containers: components["schemas"]["ContainerUseOut"][];
+            /** Gauges */
+            gauges: components["schemas"]["GaugeOut"][];
+            /** Latency */
+            latency: components["schemas"]["RouteLatencyOut"][];
         };
         /**
          * EndpointOut
@@ -1308,6 +1443,28 @@ export interface components {
              * @description Dotted path in the body, or the parameter's name
              */
             field: string;
+        };
+        /**
+         * GaugeOut
+         * @description How much of something this machine has in use; `used` and `total` are bytes, or tasks and cores.
+         */
+        GaugeOut: {
+            /**
+             * Level
+             * @enum {string}
+             */
+            level: "ok" | "warning" | "danger";
+            /**
+             * Name
+             * @enum {string}
+             */
+            name: "cpu" | "memory" | "disk" | "load";
+            /** Percent */
+            percent: number | null;
+            /** Total */
+            total: number | null;
+            /** Used */
+            used: number | null;
         };
         /**
          * KeyCheckOut
@@ -1423,6 +1580,8 @@ export interface components {
          * @description Something that belongs to no bot any more.
          */
         OrphanOut: {
+            /** Created At */
+            created_at?: string | null;
             /** Detail */
             detail: string;
             /** Hostname */
@@ -1433,7 +1592,9 @@ export interface components {
              * Kind
              * @enum {string}
              */
-            kind: "instance" | "workspace";
+            kind: "instance" | "workspace" | "token" | "network" | "image";
+            /** Size Bytes */
+            size_bytes?: number | null;
         };
         /**
          * OwnerOut
@@ -1692,6 +1853,22 @@ export interface components {
              * @enum {string}
              */
             status: "ready" | "not_ready";
+        };
+        /**
+         * RouteLatencyOut
+         * @description How long routes of one kind took lately in this process, and the share of answers of 5xx.
+         */
+        RouteLatencyOut: {
+            /** Error Rate */
+            error_rate: number;
+            /** Group */
+            group: string;
+            /** P50 Ms */
+            p50_ms: number | null;
+            /** P95 Ms */
+            p95_ms: number | null;
+            /** Requests */
+            requests: number;
         };
         /**
          * SessionOut
@@ -3005,6 +3182,77 @@ export interface operations {
             };
         };
     };
+    diagnose_bot: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                hostname: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DiagnoseIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DiagnosisOut"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     bot_events: {
         parameters: {
             query?: {
@@ -3715,6 +3963,71 @@ export interface operations {
             };
             /** @description Conflict */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    diagnostics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DiagnosticsOut"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };

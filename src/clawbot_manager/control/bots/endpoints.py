@@ -10,6 +10,7 @@ from clawbot_manager.control.access.endpoints import AdminCaller, SignedInCaller
 from clawbot_manager.control.bots import repository
 from clawbot_manager.control.bots.changes import BotChanges
 from clawbot_manager.control.bots.operations import BotOperations
+from clawbot_manager.control.bots.orphans import Orphans
 from clawbot_manager.control.bots.schemas import (
     BotCounts,
     BotEventOut,
@@ -50,6 +51,7 @@ router = APIRouter(prefix="/api/bot", tags=["bot"], responses=SIGNED_IN)
 Bots = Annotated[BotService, Depends(service(BotService))]
 Changes = Annotated[BotChanges, Depends(service(BotChanges))]
 Tokens = Annotated[BotTokens, Depends(service(BotTokens))]
+FoundOrphans = Annotated[Orphans, Depends(service(Orphans))]
 Operations = Annotated[BotOperations, Depends(service(BotOperations))]
 
 _EVENTS: dict[int | str, dict[str, Any]] = {
@@ -85,15 +87,15 @@ async def bot_counts(caller: SignedInCaller, tx: ReadTx, bots: Bots) -> BotCount
 
 
 @router.get("/admin/orphans", responses=problems(403, 503))
-async def list_orphans(_caller: AdminCaller, operations: Operations) -> list[OrphanOut]:
-    """Instances and workspaces of this installation that belong to no bot."""
-    return await operations.orphans()
+async def list_orphans(_caller: AdminCaller, orphans: FoundOrphans) -> list[OrphanOut]:
+    """What of this installation belongs to no bot: instances, workspaces, tokens, networks, images."""
+    return await orphans.found()
 
 
 @router.post("/admin/cleanup", responses=problems(403, 503))
-async def clean_up(_caller: AdminCaller, given: CleanupIn, operations: Operations) -> CleanupOut:
+async def clean_up(_caller: AdminCaller, given: CleanupIn, orphans: FoundOrphans) -> CleanupOut:
     """Remove the orphans, or say which would go (`dry_run`, the default)."""
-    return await operations.clean_up(dry_run=given.dry_run)
+    return await orphans.clean_up(dry_run=given.dry_run, ids=given.ids)
 
 
 @router.get("/{hostname}", responses=problems(404))

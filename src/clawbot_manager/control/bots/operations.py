@@ -1,39 +1,31 @@
-"""What is asked of a bot's instance directly: logs, stats, chat, and the search for orphans.
+"""What is asked of a bot's instance directly: logs, stats, chat.
 
 None of it holds a transaction while it talks to the runtime or the bot.
 """
 
-import asyncio
 from collections.abc import AsyncIterator
-from uuid import UUID, uuid4
+from uuid import uuid4
 
-import structlog
-
-from clawbot_manager.control.bots import repository
 from clawbot_manager.control.bots.errors import BotNotRunningError, RuntimeDownError
 from clawbot_manager.control.bots.gateway import GatewayClient
 from clawbot_manager.control.bots.models import Bot
-from clawbot_manager.control.bots.schemas import BotLogsOut, BotStatsOut, ChatIn, CleanupOut, OrphanOut
+from clawbot_manager.control.bots.schemas import BotLogsOut, BotStatsOut, ChatIn
 from clawbot_manager.control.bots.service import BotService
-from clawbot_manager.control.bots.workspace import Workspaces
 from clawbot_manager.control.shared.caller import Caller
 from clawbot_manager.infra.crypto.secretbox import SecretBox
 from clawbot_manager.infra.db import Database
 from clawbot_manager.kit.clock import Clock
-from clawbot_manager.runtimes.base import InstanceFailedError, Runtime, RuntimeUnavailableError
-
-_log = structlog.get_logger(__name__)
+from clawbot_manager.runtimes.base import Runtime, RuntimeUnavailableError
 
 
 class BotOperations:
-    """Talks to instances on behalf of their owners, and to the runtime on behalf of the admin."""
+    """Talks to instances on behalf of their owners."""
 
     def __init__(
         self,
         database: Database,
         bots: BotService,
         runtime: Runtime,
-        workspaces: Workspaces,
         gateway: GatewayClient,
         box: SecretBox,
         clock: Clock,
@@ -41,7 +33,6 @@ class BotOperations:
         self._database = database
         self._bots = bots
         self._runtime = runtime
-        self._workspaces = workspaces
         self._gateway = gateway
         self._box = box
         self._clock = clock
@@ -60,7 +51,7 @@ class BotOperations:
         try:
             return BotLogsOut(lines=await self._runtime.logs(bot.id, tail=tail))
         except RuntimeUnavailableError as error:
-            raise _runtime_down(error) from error
+            raise runtime_down(error) from error
 
     async def stats(self, caller: Caller, hostname: str) -> BotStatsOut:
         """What the bot uses now; all null when it does not run.
@@ -72,7 +63,7 @@ class BotOperations:
         try:
             sample = await self._runtime.stats(bot.id)
         except RuntimeUnavailableError as error:
-            raise _runtime_down(error) from error
+            raise runtime_down(error) from error
         if sample is None:
             return BotStatsOut()
         uptime = int((self._clock.now() - bot.started_at).total_seconds()) if bot.started_at else None
@@ -98,7 +89,7 @@ class BotOperations:
         try:
             instance = await self._runtime.inspect(bot.id)
         except RuntimeUnavailableError as error:
-            raise _runtime_down(error) from error
+            raise runtime_down(error) from error
         if bot.state != "running" or instance is None or instance.endpoint is None:
             raise BotNotRunningError("Start the bot, and wait until it is running.")
         # the same words of two users are two conversations
@@ -111,60 +102,7 @@ class BotOperations:
             trace_id=trace_id,
         )
 
-    async def orphans(self) -> list[OrphanOut]:
-        """Instances and workspaces that belong to no bot, over all owners.
 
-        Raises:
-            RuntimeDownError: without the runtime nobody can say what is an orphan.
-        """
-        try:
-            instances = await self._runtime.list()
-        except RuntimeUnavailableError as error:
-            raise _runtime_down(error) from error
-        directories = await asyncio.to_thread(self._workspaces.listed)
-        # read last: what was created meanwhile is then known, and never taken for an orphan
-        async with self._database.reading() as tx:
-            known = {bot.id for bot in await repository.living(tx)}
-        found = [
-            OrphanOut(
-                kind="instance",
-                id=str(instance.bot_id),
-                hostname=instance.hostname,
-                detail=f"{instance.state} instance {instance.instance_id}",
-            )
-            for instance in instances
-            if instance.bot_id not in known
-        ]
-        return found + [
-            OrphanOut(kind="workspace", id=str(bot_id), hostname=None, detail="workspace on disk")
-            for bot_id in directories
-            if bot_id not in known
-        ]
-
-    async def clean_up(self, *, dry_run: bool) -> CleanupOut:
-        """Remove the orphans, or say which would go.
-
-        Raises:
-            RuntimeDownError.
-        """
-        result = CleanupOut(dry_run=dry_run, removed=[])
-        for orphan in await self.orphans():
-            try:
-                if not dry_run:
-                    await self._remove(orphan)
-                result.removed.append(orphan)
-            except (InstanceFailedError, RuntimeUnavailableError, OSError) as error:
-                _log.warning("orphan.not_removed", kind=orphan.kind, id=orphan.id, error=str(error))
-                result.failed.append({"kind": orphan.kind, "id": orphan.id, "reason": str(error)})
-        return result
-
-    async def _remove(self, orphan: OrphanOut) -> None:
-        if orphan.kind == "instance":
-            await self._runtime.remove(UUID(orphan.id))
-        else:
-            await asyncio.to_thread(self._workspaces.remove, UUID(orphan.id))
-        _log.info("orphan.removed", kind=orphan.kind, id=orphan.id)
-
-
-def _runtime_down(error: RuntimeUnavailableError) -> RuntimeDownError:
+def runtime_down(error: RuntimeUnavailableError) -> RuntimeDownError:
+    """The problem to answer with."""
     return RuntimeDownError(f"The runtime cannot be reached: {error}. Run `clawbot-manager doctor`.")

@@ -104,6 +104,16 @@ async def tokens(tx: Transaction, bot_id: UUID) -> Sequence[BotToken]:
     return list(await tx.scalars(query.order_by(BotToken.id.desc())))
 
 
+async def tokens_of_the_gone(tx: Transaction) -> Sequence[tuple[BotToken, Bot]]:
+    """Tokens that are not revoked, of bots that are deleted; there should be none."""
+    query = (
+        select(BotToken, Bot)
+        .join(Bot, Bot.id == BotToken.bot_id)
+        .where(BotToken.revoked_at.is_(None), Bot.deleted_at.is_not(None))
+    )
+    return [(token, bot) for token, bot in await tx.execute(query)]
+
+
 async def live_tokens(tx: Transaction) -> Sequence[tuple[BotToken, Bot]]:
     """Every token that is not revoked with its bot: for the data plane alone."""
     query = (

@@ -239,16 +239,21 @@ class BotTokenCreated(BotTokenOut):
 class OrphanOut(Schema):
     """Something that belongs to no bot any more."""
 
-    kind: Literal["instance", "workspace"]
+    kind: Literal["instance", "workspace", "token", "network", "image"]
     id: str
     hostname: str | None
     detail: str
+    created_at: Timestamp | None = None
+    size_bytes: int | None = None
 
 
 class CleanupIn(Input):
     """Dry run by default: says what would go."""
 
     dry_run: bool = True
+    ids: list[Annotated[str, StringConstraints(max_length=200)]] | None = Field(
+        default=None, max_length=1000, description="Only these; all when left out"
+    )
 
 
 class CleanupOut(Schema):

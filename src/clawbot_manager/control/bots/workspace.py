@@ -18,6 +18,10 @@ class Workspaces:
     def __init__(self, root: Path) -> None:
         self._root = root
 
+    def directory(self, bot_id: UUID) -> Path:
+        """What holds both."""
+        return self._root / str(bot_id)
+
     def workspace(self, bot_id: UUID) -> Path:
         """Where the manager writes and the bot reads."""
         return self._root / str(bot_id) / "workspace"

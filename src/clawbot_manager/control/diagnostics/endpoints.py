@@ -1,20 +1,32 @@
-"""Health and system routes; none needs a sign-in."""
+"""Health and system routes, which need no sign-in, and those that look for what is wrong."""
 
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 
 from clawbot_manager import __version__
+from clawbot_manager.control.access.endpoints import AdminCaller, SignedInCaller
 from clawbot_manager.control.accounts.endpoints import Accounts
-from clawbot_manager.control.diagnostics.schemas import LiveOut, ReadyOut, SystemOut
+from clawbot_manager.control.diagnostics.bot_checks import BotDiagnosis
+from clawbot_manager.control.diagnostics.machine import MachineDiagnostics
+from clawbot_manager.control.diagnostics.schemas import (
+    DiagnoseIn,
+    DiagnosisOut,
+    DiagnosticsOut,
+    LiveOut,
+    ReadyOut,
+    SystemOut,
+)
 from clawbot_manager.control.diagnostics.service import DiagnosticsService
-from clawbot_manager.control.shared.edge import service
+from clawbot_manager.control.shared.edge import SIGNED_IN, HostnamePath, problems, service
 from clawbot_manager.runtimes.base import Runtime
 from clawbot_manager.settings import Settings
 from clawbot_manager.vendors.simulator import SIMULATED_BASE_URL
 
 router = APIRouter(tags=["system"])
 
+Diagnosis = Annotated[BotDiagnosis, Depends(service(BotDiagnosis))]
+Machine = Annotated[MachineDiagnostics, Depends(service(MachineDiagnostics))]
 Diagnostics = Annotated[DiagnosticsService, Depends(service(DiagnosticsService))]
 
 
@@ -30,6 +42,20 @@ async def ready(response: Response, diagnostics: Diagnostics) -> ReadyOut:
     result = await diagnostics.ready()
     response.status_code = 200 if result.status == "ready" else 503
     return result
+
+
+@router.get("/api/diagnostics", tags=["diagnostics"], responses={**SIGNED_IN, **problems(403)})
+async def diagnostics(_caller: AdminCaller, machine: Machine) -> DiagnosticsOut:
+    """How this machine, its bots and its API are."""
+    return await machine.look()
+
+
+@router.post("/api/bot/{hostname}/diagnose", tags=["bot"], responses={**SIGNED_IN, **problems(404)})
+async def diagnose_bot(
+    caller: SignedInCaller, hostname: HostnamePath, given: DiagnoseIn, diagnosis: Diagnosis
+) -> DiagnosisOut:
+    """Look at everything that a bot needs: keys, models, instance, gateway, network, a prompt."""
+    return await diagnosis.diagnose(caller, hostname, prompt=given.prompt)
 
 
 @router.get("/api/system")

@@ -8,6 +8,7 @@ import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from clawbot_manager.control.shared.latency import Latencies
 from clawbot_manager.control.shared.problems import problem_body
 from clawbot_manager.infra.telemetry.logs import trace_id_var
 from clawbot_manager.infra.telemetry.traces import trace_id_from
@@ -45,8 +46,16 @@ class ForeignOriginError(ForbiddenError):
 class ControlRim:
     """Wraps the control application."""
 
-    def __init__(self, app: ASGIApp, *, max_body_bytes: int, hosts: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        max_body_bytes: int,
+        hosts: frozenset[str] = frozenset(),
+        latencies: Latencies | None = None,
+    ) -> None:
         self._app = app
+        self._latencies = latencies or Latencies()
         self._max_body = max_body_bytes
         self._hosts = hosts
 
@@ -98,7 +107,9 @@ class ControlRim:
         try:
             await self._app(scope, guarded_receive, guarded_send)
         finally:
-            _log_request(scope, status, perf_counter() - started)
+            spent = perf_counter() - started
+            self._latencies.add(scope["path"], status, spent)
+            _log_request(scope, status, spent)
 
     def _refusal(self, headers: Headers) -> ProblemError | None:
         declared = headers.get("content-length", "0")

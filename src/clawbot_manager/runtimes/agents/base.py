@@ -69,3 +69,7 @@ class Agent(Protocol):
     def environment(self, brief: Brief, tokens: Tokens) -> Mapping[str, str]:
         """Its variables; the two tokens are the only secrets among them."""
         ...
+
+    def reach(self, host: str, port: int) -> Sequence[str]:
+        """A command of its image that ends with 0 when it can connect to there within three seconds."""
+        ...

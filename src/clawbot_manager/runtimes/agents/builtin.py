@@ -1,7 +1,7 @@
 """The small bot that ships with the program: for the first five minutes, and where there is no engine."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from clawbot_manager.runtimes.agents.base import Brief, Tokens
@@ -36,6 +36,13 @@ class BuiltinAgent:
             "CLAWBOT_WORKSPACE": brief.places.workspace,
             "CLAWBOT_STATE_DIR": brief.places.state,
         }
+
+    def reach(self, host: str, port: int) -> Sequence[str]:
+        """By the Python that runs it."""
+        return ["python3", "-I", "-S", "-c", _REACH, host, str(port)]
+
+
+_REACH = "import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), 3)"
 
 
 def common_files(brief: Brief) -> dict[str, bytes]:

@@ -4,7 +4,7 @@ Checked against OpenClaw 2026.9 (`openclaw config validate`, whose schema refuse
 `openclaw.json` again when the file changes, and its persona files with every message.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from clawbot_manager.runtimes.agents.base import Brief, Provider, Tokens
@@ -61,6 +61,19 @@ class OpenClawAgent:
             "CI": "1",  # silences the check for updates
             "NODE_OPTIONS": "--max-semi-space-size=4",
         }
+
+    def reach(self, host: str, port: int) -> Sequence[str]:
+        """By the Node that runs it."""
+        return ["node", "-e", _REACH, "--", host, str(port)]
+
+
+_REACH = """
+const [host, port] = process.argv.slice(1);
+const socket = require('net').connect({ host, port: Number(port), timeout: 3000 });
+socket.on('connect', () => process.exit(0));
+socket.on('timeout', () => process.exit(1));
+socket.on('error', () => process.exit(1));
+"""
 
 
 def _config(brief: Brief) -> dict[str, Any]:

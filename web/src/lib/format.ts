@@ -51,7 +51,9 @@ export function formatDuration(seconds: number | null | undefined): string {
 
 export function formatMilliseconds(value: number | null | undefined): string {
   if (value == null) return NOTHING;
-  if (value < 1000) return `${value} ms`;
+  if (value < 1000) {
+    return `${value.toLocaleString(currentLocale(), { maximumFractionDigits: value < 10 ? 1 : 0 })} ms`;
+  }
   return `${(value / 1000).toLocaleString(currentLocale(), { maximumFractionDigits: value < 10_000 ? 1 : 0 })} s`;
 }
 

@@ -76,6 +76,36 @@ describe("the translations", () => {
     expect([...codes].filter((code) => !texts.en.has(`usage.codes.${code}`))).toEqual([]);
   });
 
+  it("say what a bot's state, its history and its diagnosis mean", () => {
+    const control = join(ROOT, "../src/clawbot_manager/control");
+    const bots = files(join(control, "bots"), /\.py$/).join("\n");
+    const states = new Set([
+      ...found(bots, /\bcode="(\w+)"/g),
+      ...found(bots, /failed\(bot, "(\w+)"/g),
+      ...["proof_bot", "proof_proxy", "proof_key", "proof_provider"],
+    ]);
+    const happened = new Set(found(bots, /(?:note|happened)\([^"]*"(?:info|warning|error)",\s*"(\w+)"/g));
+    const checks = [
+      ...files(control, /bot_checks\.py$/)
+        .join("\n")
+        .matchAll(/_check\(\s*"(\w+)", "(\w+)"/g),
+    ];
+    expect(Math.min(states.size, happened.size)).toBeGreaterThan(9);
+    expect(
+      [...states].filter(
+        (code) => !(texts.en.has(`bots.codes.${code}`) || texts.en.has(`start.code.${code}`)),
+      ),
+    ).toEqual([]);
+    expect(
+      [...happened].filter(
+        (code) => ![`history.codes.${code}`, `bots.codes.${code}`].some((key) => texts.en.has(key)),
+      ),
+    ).toEqual([]);
+    expect(
+      checks.map(([, name, code]) => `diagnose.codes.${name}.${code}`).filter((key) => !texts.en.has(key)),
+    ).toEqual([]);
+  });
+
   it("name every detail of a request's usage", () => {
     const usage = readFileSync(join(ROOT, "../src/clawbot_manager/vendors/usage.py"), "utf8");
     const names = found(usage.split("Its names:")[1] ?? "", /`(\w+)`/g);

@@ -2,8 +2,9 @@ import { Group, Table, Text, UnstyledButton } from "@mantine/core";
 import { IconChevronDown, IconChevronUp } from "@tabler/icons-react";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
+import type { ContainerUse } from "@/api";
 import { formatBytes, formatDuration, formatNumber, formatPercent, NOTHING } from "@/lib/format";
-import { type Column, type ContainerUse, nextSorting, type Sorting, sorted } from "./diagnostics";
+import { type Column, nextSorting, type Sorting, sorted } from "./diagnostics";
 
 const COLUMNS: readonly Column[] = [
   "hostname",

@@ -1,8 +1,10 @@
 import { Group, Progress, SimpleGrid, Text } from "@mantine/core";
 import { useTranslation } from "react-i18next";
+import type { Gauge } from "@/api";
 import { Pill, type Tone } from "@/components";
 import { formatBytes, formatNumber, formatPercent } from "@/lib/format";
-import type { Gauge, Level } from "./diagnostics";
+
+type Level = Gauge["level"];
 
 const TONES: Record<Level, Tone> = { ok: "good", warning: "warn", danger: "bad" };
 const COLORS: Record<Level, string> = { ok: "tide", warning: "orange", danger: "red" };

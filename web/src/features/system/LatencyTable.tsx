@@ -1,7 +1,7 @@
 import { Table, Text } from "@mantine/core";
 import { useTranslation } from "react-i18next";
+import type { RouteLatency } from "@/api";
 import { formatMilliseconds, formatNumber, formatPercent } from "@/lib/format";
-import type { RouteLatency } from "./diagnostics";
 
 /** How fast the API answered in the last minutes. */
 export function LatencyTable({ rows }: { rows: readonly RouteLatency[] }) {

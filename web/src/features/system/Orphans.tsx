@@ -4,10 +4,10 @@ import { IconEraser } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
-import type { CleanupOut } from "@/api";
+import type { CleanupOut, Orphan } from "@/api";
 import { Ago, Confirm, ErrorAlert, QueryView } from "@/components";
 import { formatBytes } from "@/lib/format";
-import { keyOf, type LeftOver, orphansQuery, useCleanup } from "./queries";
+import { keyOf, orphansQuery, useCleanup } from "./queries";
 
 /** What belongs to no bot any more: looked at first, then cleaned up, all of it or what was chosen. */
 export function Orphans() {
@@ -34,15 +34,14 @@ export function Orphans() {
   );
 }
 
-function Choice({ rows, cleanup }: { rows: readonly LeftOver[]; cleanup: ReturnType<typeof useCleanup> }) {
+function Choice({ rows, cleanup }: { rows: readonly Orphan[]; cleanup: ReturnType<typeof useCleanup> }) {
   const { t } = useTranslation();
   const [spared, setSpared] = useState<ReadonlySet<string>>(new Set());
   const [confirming, { open, close }] = useDisclosure();
   const chosen = rows.filter((row) => !spared.has(keyOf(row)));
-  const run = (dryRun: boolean) =>
-    cleanup.mutateAsync({ dryRun, ids: chosen.map((row) => row.id), all: chosen.length === rows.length });
+  const run = (dryRun: boolean) => cleanup.mutateAsync({ dryRun, ids: chosen.map((row) => row.id) });
 
-  function choose(row: LeftOver, yes: boolean) {
+  function choose(row: Orphan, yes: boolean) {
     const next = new Set(spared);
     if (yes) next.delete(keyOf(row));
     else next.add(keyOf(row));
@@ -114,7 +113,7 @@ function Choice({ rows, cleanup }: { rows: readonly LeftOver[]; cleanup: ReturnT
   );
 }
 
-type RowProps = { row: LeftOver; chosen: boolean; onChoose: (yes: boolean) => void };
+type RowProps = { row: Orphan; chosen: boolean; onChoose: (yes: boolean) => void };
 
 function OrphanRow({ row, chosen, onChoose }: RowProps) {
   const { t } = useTranslation();

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { type ContainerUse, nextSorting, sorted } from "./diagnostics";
+import type { ContainerUse } from "@/api";
+import { nextSorting, sorted } from "./diagnostics";
 
 const row = (hostname: string, cpu_percent: number | null): ContainerUse => ({
   hostname,

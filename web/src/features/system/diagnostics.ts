@@ -1,38 +1,9 @@
 import { queryOptions } from "@tanstack/react-query";
-import { send } from "@/api";
-
-export type Level = "ok" | "warning" | "danger";
-export type Gauge = {
-  name: string;
-  percent: number | null;
-  used: number | null;
-  total: number | null;
-  level: Level;
-};
-export type ContainerUse = {
-  hostname: string;
-  owner: string | null;
-  state: string;
-  cpu_percent: number | null;
-  memory_bytes: number | null;
-  memory_limit_bytes: number | null;
-  processes: number | null;
-  received_bytes: number | null;
-  sent_bytes: number | null;
-  uptime_seconds: number | null;
-};
-export type RouteLatency = {
-  group: string;
-  requests: number;
-  error_rate: number;
-  p50_ms: number | null;
-  p95_ms: number | null;
-};
-export type Diagnostics = { gauges: Gauge[]; containers: ContainerUse[]; latency: RouteLatency[] };
+import { api, type ContainerUse, unwrap } from "@/api";
 
 export const diagnosticsQuery = queryOptions({
   queryKey: ["diagnostics"],
-  queryFn: async (): Promise<Diagnostics> => (await send("/api/diagnostics")).json(),
+  queryFn: () => unwrap(api.GET("/api/diagnostics")),
   refetchInterval: 5_000,
 });
 
@@ -55,7 +26,7 @@ export function sorted(rows: readonly ContainerUse[], { column, descending }: So
   return rows.toSorted((left, right) => {
     const a = left[column];
     const b = right[column];
-    if (a === null || b === null) return Number(a === null) - Number(b === null);
+    if (a == null || b == null) return Number(a == null) - Number(b == null);
     if (typeof a === "number" && typeof b === "number") return sign * (a - b);
     return sign * String(a).localeCompare(String(b));
   });

@@ -1,5 +1,5 @@
 import { queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
-import { api, type CleanupIn, type Orphan, unwrap } from "@/api";
+import { api, type Orphan, unwrap } from "@/api";
 import { toApiError } from "@/api/problem";
 
 export const readyQuery = queryOptions({
@@ -21,19 +21,16 @@ export const orphansQuery = queryOptions({
   queryFn: () => unwrap(api.GET("/api/bot/admin/orphans")),
 });
 
-type Cleanup = { dryRun: boolean; ids: readonly string[]; all: boolean };
+type Cleanup = { dryRun: boolean; ids: string[] };
 
+/** Only what was shown and chosen is named, so that nothing goes which nobody has seen. */
 export function useCleanup() {
   const queryClient = useQueryClient();
   return useMutation({
-    mutationFn: ({ dryRun, ids, all }: Cleanup) => {
-      const body: CleanupIn & { ids?: readonly string[] } = { dry_run: dryRun, ...(all ? {} : { ids }) };
-      return unwrap(api.POST("/api/bot/admin/cleanup", { body }));
-    },
+    mutationFn: ({ dryRun, ids }: Cleanup) =>
+      unwrap(api.POST("/api/bot/admin/cleanup", { body: { dry_run: dryRun, ids } })),
     onSuccess: () => queryClient.invalidateQueries(orphansQuery),
   });
 }
 
-/** One thing that is left over; its age and size are told where they are known. */
-export type LeftOver = Orphan & { created_at?: string | null; size_bytes?: number | null };
 export const keyOf = ({ kind, id }: Orphan): string => `${kind}/${id}`;

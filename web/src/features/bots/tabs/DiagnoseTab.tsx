@@ -2,10 +2,12 @@ import { Alert, Button, Group, Loader, Stack, Switch, Text } from "@mantine/core
 import { IconStethoscope } from "@tabler/icons-react";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
+import type { Diagnosis, DiagnosisCheck } from "@/api";
 import { EmptyState, ErrorAlert, Pill } from "@/components";
+import { useVendorName } from "@/features/keys";
 import { formatMilliseconds } from "@/lib/format";
 import { currentLocale } from "@/lib/i18n";
-import { byUrgency, CHECK_TONES, type Diagnosis, type DiagnosisCheck, useDiagnose } from "./diagnosis";
+import { byUrgency, CHECK_TONES, useDiagnose } from "./diagnosis";
 
 /** Looks at everything a bot needs, from its key to its network, and says what to do. */
 export function DiagnoseTab({ hostname }: { hostname: string }) {
@@ -70,11 +72,13 @@ function Result({ diagnosis }: { diagnosis: Diagnosis }) {
 function CheckRow({ check }: { check: DiagnosisCheck }) {
   const { t } = useTranslation();
   const { detail, advice } = useWords(check);
+  const vendorName = useVendorName();
   return (
     <Group p="md" gap="md" align="flex-start" justify="space-between">
       <Stack gap={2} style={{ flex: "1 1 16rem" }} miw={0}>
         <Text size="sm" fw={600}>
-          {t(`diagnose.name.${check.name}`, { defaultValue: check.name.replaceAll("_", " ") })}
+          {t(`diagnose.name.${check.name}`)}
+          {check.params?.vendor && ` · ${vendorName(check.params.vendor)}`}
         </Text>
         <Text size="sm" c="dimmed" style={{ overflowWrap: "anywhere" }}>
           {detail}
@@ -82,7 +86,7 @@ function CheckRow({ check }: { check: DiagnosisCheck }) {
         {advice && <Text size="sm">{advice}</Text>}
       </Stack>
       <Group gap="xs" wrap="nowrap">
-        {check.latency_ms != null && (
+        {Boolean(check.latency_ms) && (
           <Text size="xs" c="dimmed" className="numeric">
             {formatMilliseconds(check.latency_ms)}
           </Text>
@@ -96,9 +100,9 @@ function CheckRow({ check }: { check: DiagnosisCheck }) {
 /** The server's own words are English and the most exact; in other languages its code is translated where known. */
 function useWords(check: DiagnosisCheck) {
   const { t, i18n } = useTranslation();
-  const key = `diagnose.codes.${check.code}`;
-  if (currentLocale() === "en" || !check.code || !i18n.exists(key)) return check;
+  const key = `diagnose.codes.${check.name}.${check.code}`;
+  if (currentLocale() === "en" || !i18n.exists(key)) return check;
   const params = check.params ?? {};
-  const advice = `diagnose.advice.${check.code}`;
+  const advice = `diagnose.advice.${check.name}.${check.code}`;
   return { detail: t(key, params), advice: i18n.exists(advice) ? t(advice, params) : check.advice };
 }

@@ -27,7 +27,7 @@ export function StatsTiles({ bot }: { bot: Bot }) {
   return (
     <>
       {error && <ErrorAlert error={error} />}
-      <SimpleGrid cols={{ base: 1, xs: 2, md: 4 }} spacing="sm">
+      <SimpleGrid cols={{ base: 2, md: 4 }} spacing="sm">
         <Tile label={t("stats.cpu")} value={formatPercent(data?.cpu_percent)}>
           <Sparkline
             values={samples.map((sample) => sample.cpu)}

@@ -1,18 +1,8 @@
 import { useMutation } from "@tanstack/react-query";
-import { send } from "@/api";
+import { api, type DiagnosisCheck, unwrap } from "@/api";
 import type { Tone } from "@/components";
 
-export type CheckStatus = "pass" | "warning" | "fail" | "skipped";
-export type DiagnosisCheck = {
-  name: string;
-  code?: string | null;
-  status: CheckStatus;
-  detail: string;
-  advice?: string | null;
-  latency_ms?: number | null;
-  params?: Record<string, unknown> | null;
-};
-export type Diagnosis = { checks: DiagnosisCheck[]; healthy: boolean };
+export type CheckStatus = DiagnosisCheck["status"];
 
 export const CHECK_TONES: Record<CheckStatus, Tone> = {
   pass: "good",
@@ -30,10 +20,7 @@ export function byUrgency(checks: readonly DiagnosisCheck[]): DiagnosisCheck[] {
 
 export function useDiagnose(hostname: string) {
   return useMutation({
-    mutationFn: async (prompt: boolean): Promise<Diagnosis> => {
-      const headers = { "content-type": "application/json" };
-      const init = { method: "POST", headers, body: JSON.stringify({ prompt }) };
-      return (await send(`/api/bot/${encodeURIComponent(hostname)}/diagnose`, init)).json();
-    },
+    mutationFn: (prompt: boolean) =>
+      unwrap(api.POST("/api/bot/{hostname}/diagnose", { params: { path: { hostname } }, body: { prompt } })),
   });
 }

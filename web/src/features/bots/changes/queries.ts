@@ -58,7 +58,7 @@ export function useImport() {
   return useMutation({
     mutationFn: async ({ hostname, file }: { hostname: string; file: File }): Promise<Bot> => {
       const headers = { "content-type": "application/gzip" };
-      const query = new URLSearchParams({ hostname });
+      const query = new URLSearchParams(hostname ? { hostname } : {});
       return (await send(`/api/bot/import?${query}`, { method: "POST", headers, body: file })).json();
     },
     onSuccess: show,

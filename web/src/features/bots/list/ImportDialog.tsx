@@ -5,7 +5,7 @@ import { useNavigate } from "@tanstack/react-router";
 import { useTranslation } from "react-i18next";
 import { Dialog, ErrorAlert } from "@/components";
 import { formErrors } from "@/lib/errors";
-import { isHostname, suggestHostname } from "@/lib/hostname";
+import { isHostname } from "@/lib/hostname";
 import { useImport } from "../changes/queries";
 
 const FIELDS = ["hostname"];
@@ -27,16 +27,9 @@ function ImportForm({ onClose }: { onClose: () => void }) {
     initialValues: { hostname: "", file: null },
     validate: {
       file: (value) => (value ? null : t("import.noFile")),
-      hostname: (value) => (isHostname(value) ? null : t("bots.hostnameHelp")),
+      hostname: (value) => (value === "" || isHostname(value) ? null : t("bots.hostnameHelp")),
     },
   });
-
-  function pick(file: File | null) {
-    form.setFieldValue("file", file);
-    if (file && !form.values.hostname) {
-      form.setFieldValue("hostname", suggestHostname(file.name.replace(/\.(tar\.gz|tgz)$/, "")));
-    }
-  }
 
   async function submit({ hostname, file }: typeof form.values) {
     if (!file) return;
@@ -63,12 +56,10 @@ function ImportForm({ onClose }: { onClose: () => void }) {
           leftSection={<IconFileZip size={16} aria-hidden="true" />}
           placeholder={t("import.pick")}
           {...form.getInputProps("file")}
-          onChange={pick}
         />
         <TextInput
           label={t("bots.hostname")}
-          description={t("bots.hostnameHelp")}
-          required
+          description={t("import.hostnameHelp")}
           spellCheck={false}
           autoCapitalize="none"
           classNames={{ input: "mono" }}

@@ -7,6 +7,7 @@ import type { Bot } from "@/api";
 import { Ago, Confirm, EmptyState, QueryView } from "@/components";
 import { formatBytes, formatDateTime } from "@/lib/format";
 import { notify, notifyError } from "@/lib/notify";
+import { isTransitional } from "../status/state";
 import { type Backup, backupsQuery, useBackups } from "./backups";
 
 type Chosen = { action: "restore" | "delete"; backup: Backup };
@@ -16,6 +17,7 @@ export function BackupsTab({ bot }: { bot: Bot }) {
   const backups = useQuery(backupsQuery(bot.hostname));
   const change = useBackups(bot.hostname);
   const [chosen, setChosen] = useState<Chosen | null>(null);
+  const stopped = bot.status.desired === "stopped" && !isTransitional(bot.status);
 
   async function make() {
     try {
@@ -45,7 +47,14 @@ export function BackupsTab({ bot }: { bot: Bot }) {
           rows.length === 0 ? (
             <EmptyState icon={<IconArchive />} title={t("backups.none")} />
           ) : (
-            <BackupTable rows={rows} onChoose={setChosen} />
+            <>
+              {!stopped && (
+                <Text size="sm" role="note">
+                  {t("backups.stopFirst")}
+                </Text>
+              )}
+              <BackupTable rows={rows} mayRestore={stopped} onChoose={setChosen} />
+            </>
           )
         }
       </QueryView>
@@ -68,7 +77,9 @@ export function BackupsTab({ bot }: { bot: Bot }) {
   );
 }
 
-function BackupTable({ rows, onChoose }: { rows: readonly Backup[]; onChoose: (chosen: Chosen) => void }) {
+type TableProps = { rows: readonly Backup[]; mayRestore: boolean; onChoose: (chosen: Chosen) => void };
+
+function BackupTable({ rows, mayRestore, onChoose }: TableProps) {
   const { t } = useTranslation();
   return (
     <div className="panel">
@@ -102,6 +113,7 @@ function BackupTable({ rows, onChoose }: { rows: readonly Backup[]; onChoose: (c
                       size="xs"
                       variant="default"
                       leftSection={<IconRestore size={14} aria-hidden="true" />}
+                      disabled={!mayRestore}
                       aria-label={t("backups.restoreFrom", { time })}
                       onClick={() => onChoose({ action: "restore", backup })}
                     >

@@ -129,3 +129,45 @@ def test_a_bot_without_a_key_says_what_is_missing_and_starts_when_it_is_there(
     bot.get_by_role("button", name="Start", exact=True).click()
     expect(problem).to_have_count(0, timeout=_RUNS)
     expect(bot.get_by_text("Running", exact=True).first).to_be_visible(timeout=_RUNS)
+
+
+def test_a_backup_brings_back_what_was_changed_since(bot: Page, program: Program) -> None:
+    bot.get_by_role("tab", name="Backups").click()
+    bot.get_by_role("button", name="Back up now").click()
+    restore = bot.get_by_role("button", name=re.compile("^Restore the backup of"))
+    expect(restore).to_be_disabled()
+    assert program.call("PATCH", f"/api/bot/{HOSTNAME}", {"name": "Renamed"}).status == 200
+    bot.get_by_role("button", name="Stop", exact=True).click()
+    expect(bot.get_by_role("heading", name="Renamed")).to_be_visible(timeout=_RUNS)
+    expect(restore).to_be_enabled(timeout=_RUNS)
+    restore.click()
+    bot.get_by_role("dialog").get_by_role("button", name="Restore").click()
+    expect(bot.get_by_role("heading", name="Scout", exact=True)).to_be_visible()
+
+
+def test_the_log_is_live_and_outlives_the_bot(bot: Page) -> None:
+    bot.get_by_role("tab", name="Logs").click()
+    expect(bot.get_by_text("Live", exact=True)).to_be_visible()
+    log = bot.get_by_role("log", name="Logs")
+    expect(log).not_to_be_empty()
+    bot.get_by_role("button", name="Delete", exact=True).click()
+    dialog = bot.get_by_role("dialog")
+    dialog.get_by_role("textbox").fill(HOSTNAME)
+    dialog.get_by_role("button", name="Delete bot").click()
+    expect(bot.get_by_role("heading", name="Bots", exact=True)).to_be_visible(timeout=_RUNS)
+    bot.goto("/bots/removed")
+    bot.get_by_role("button", name="Last logs of Scout").click()
+    expect(bot.get_by_role("dialog").get_by_role("log")).not_to_be_empty()
+
+
+def test_a_clone_is_another_bot_of_the_same_settings(bot: Page, program: Program) -> None:
+    bot.get_by_role("button", name="Actions for Scout").click()
+    bot.get_by_role("menuitem", name="Clone").click()
+    dialog = bot.get_by_role("dialog")
+    expect(dialog.get_by_role("textbox", name="Hostname")).to_have_value(f"{HOSTNAME}-copy")
+    dialog.get_by_role("button", name="Clone").click()
+    expect(bot.get_by_role("heading", name="Scout (copy)", exact=True)).to_be_visible()
+    expect(bot.get_by_text("Running", exact=True).first).to_be_visible(timeout=_RUNS)
+    one, other = (program.call("GET", f"/api/bot/{name}").json for name in (HOSTNAME, f"{HOSTNAME}-copy"))
+    assert one["providers"] == other["providers"]
+    assert one["id"] != other["id"]

@@ -24,7 +24,11 @@ PASSWORD = "correct horse battery"
 class Answer:
     status: int
     headers: dict[str, str]
-    text: str
+    content: bytes
+
+    @property
+    def text(self) -> str:
+        return self.content.decode(errors="replace")
 
     @property
     def json(self) -> Any:
@@ -62,7 +66,17 @@ class Api:
             headers.setdefault("authorization", f"Bearer {bearer}")
         async with self.session.request(method, self.base + path, headers=headers, **more) as answer:
             lowered = {name.lower(): value for name, value in answer.headers.items()}
-            return Answer(answer.status, lowered, await answer.text())
+            return Answer(answer.status, lowered, await answer.read())
+
+    async def stream(self, path: str) -> AsyncIterator[str]:
+        """The data of each server-sent event, until the stream ends."""
+        assert self.user
+        headers = {"authorization": f"Bearer {self.user.token}"}
+        async with self.session.get(self.base + path, headers=headers) as answer:
+            assert answer.status == 200, await answer.text()
+            async for line in answer.content:
+                if line.startswith(b"data: "):
+                    yield line.removeprefix(b"data: ").decode()
 
     async def get(self, path: str, **more: Any) -> Answer:
         return await self.call("GET", path, **more)

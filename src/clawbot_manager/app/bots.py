@@ -6,9 +6,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from clawbot_manager.app.bot_side import BotSide
+from clawbot_manager.app.plan import redaction_patterns
+from clawbot_manager.control.bots.archive import ArchiveLimits
 from clawbot_manager.control.bots.brief import AgentRules
 from clawbot_manager.control.bots.changes import BotChanges
+from clawbot_manager.control.bots.copies import BotCopies
 from clawbot_manager.control.bots.gateway import GatewayClient
+from clawbot_manager.control.bots.kept_logs import KeptLogs
 from clawbot_manager.control.bots.making import Maker
 from clawbot_manager.control.bots.models import Bot
 from clawbot_manager.control.bots.operations import BotOperations
@@ -28,6 +32,7 @@ from clawbot_manager.infra.crypto.secretbox import SecretBox
 from clawbot_manager.infra.crypto.tokens import TokenHasher
 from clawbot_manager.infra.db import Database
 from clawbot_manager.infra.events.bus import EventBus
+from clawbot_manager.infra.telemetry.redaction import Redactor
 from clawbot_manager.kit.clock import Clock
 from clawbot_manager.proxy.wire import ProxyServer
 from clawbot_manager.runtimes.base import Runtime
@@ -102,6 +107,20 @@ def compose_bots(needs: BotNeeds) -> BotParts:
         timeout=settings.runtime.proof_timeout_seconds,
     )
     running = RunningSteps(database, maker, needs.gateway, prover, record, clock, _running_rules(settings))
+    copies = BotCopies(
+        database,
+        bots,
+        workspaces,
+        clock,
+        settings.data_dir.resolve(),
+        limits=ArchiveLimits(settings.runtime.archive_max_bytes),
+        kept=settings.runtime.backups_kept,
+    )
+    kept_logs = KeptLogs(
+        settings.data_dir.resolve() / "kept-logs",
+        days=settings.runtime.kept_logs_days,
+        redact=Redactor(redaction_patterns()).line,
+    )
     rules = StepRules(
         proxy_url=bot_side.url,
         stop_grace_seconds=settings.runtime.stop_grace_seconds,
@@ -109,7 +128,19 @@ def compose_bots(needs: BotNeeds) -> BotParts:
         steady_seconds=settings.runtime.reconcile_seconds,
     )
     steps = BotSteps(
-        database, runtime, workspaces, bots, maker, running, record, needs.hasher, clock, agents, rules
+        database,
+        runtime,
+        workspaces,
+        bots,
+        maker,
+        running,
+        record,
+        kept_logs,
+        copies,
+        needs.hasher,
+        clock,
+        agents,
+        rules,
     )
     reconciler = Reconciler(
         database,
@@ -126,6 +157,8 @@ def compose_bots(needs: BotNeeds) -> BotParts:
         BotChanges: BotChanges(bots, agents, clock),
         BotTokens: BotTokens(needs.hasher, clock),
         BotOperations: BotOperations(database, bots, runtime, needs.gateway, needs.box, clock),
+        BotCopies: copies,
+        KeptLogs: kept_logs,
         Orphans: Orphans(database, runtime, workspaces, clock),
     }
     return BotParts(bots, reconciler, bot_side, maker, prover, services)

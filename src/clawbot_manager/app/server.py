@@ -149,6 +149,7 @@ def root_app(installation: Installation, role: Role) -> ASGIApp:
         _ControlPaths(api, Console()) if role in {"all", "control"} else _OnlyHealth(api),
         max_body_bytes=installation.settings.server.max_body_bytes,
         hosts=frozenset(_own_names(installation.settings)),
+        larger={"/api/bot/import": installation.settings.runtime.archive_max_bytes},
         latencies=installation.services[Latencies],
     )
     proxy = installation.proxy

@@ -222,7 +222,7 @@ class Runtime(Protocol):
         """The last `tail` lines that the bot wrote, oldest first, without line ends; [] when none."""
         ...
 
-    def follow_logs(self, bot_id: UUID, *, tail: int) -> AsyncIterator[str]:
+    def follow_logs(self, bot_id: UUID, *, tail: int) -> AsyncGenerator[str]:
         """The last `tail` lines and then each new one until the caller stops or the instance is gone."""
         ...
 

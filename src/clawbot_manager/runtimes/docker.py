@@ -237,7 +237,7 @@ class DockerRuntime:
                     return "".join(text).splitlines()
         return []
 
-    async def follow_logs(self, bot_id: UUID, *, tail: int) -> AsyncIterator[str]:
+    async def follow_logs(self, bot_id: UUID, *, tail: int) -> AsyncGenerator[str]:
         """The last lines, then each new one; the engine ends its stream when the bot stops, ours goes on."""
         last = ""
         options: dict[str, Any] = {"tail": str(max(tail, 0)), "timestamps": 1}

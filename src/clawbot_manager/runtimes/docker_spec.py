@@ -122,10 +122,15 @@ def _host_config(spec: InstanceSpec, network: str) -> dict[str, Any]:
 def prepare_directories(spec: InstanceSpec, user: str) -> None:
     """The state directory exists, and both belong to who the bot is inside; only root can give them away.
 
-    The workspace, too, is private to its owner; from inside nobody writes to it, whoever that is.
+    The workspace, too, is private to its owner; from inside nobody writes to it, whoever that is. What was
+    put into the state for a bot that never ran (an import) becomes the bot's.
     """
     spec.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if os.geteuid() == 0:
-        uid, _, gid = user.partition(":")
-        for directory in (spec.workspace, spec.state_dir):
-            os.chown(directory, int(uid), int(gid or uid))
+    if os.geteuid() != 0:
+        return
+    uid, _, gid = user.partition(":")
+    owner = (int(uid), int(gid or uid))
+    os.chown(spec.workspace, *owner)
+    for folder, folders, files in os.walk(spec.state_dir):
+        for name in (".", *folders, *files):
+            os.chown(os.path.join(folder, name), *owner, follow_symlinks=False)  # noqa: PTH118 - many

@@ -238,7 +238,7 @@ class FakeRuntime(PlainRuntime):
         lines = self.world.lines.get(bot_id, [])
         return lines[-tail:] if tail > 0 else []
 
-    async def follow_logs(self, bot_id: UUID, *, tail: int) -> AsyncIterator[str]:
+    async def follow_logs(self, bot_id: UUID, *, tail: int) -> AsyncGenerator[str]:
         """The last lines, then each new one until the entry is gone."""
         lines = self.world.lines.get(bot_id, [])
         at = max(0, len(lines) - max(tail, 0))

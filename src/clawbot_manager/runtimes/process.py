@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -207,7 +207,7 @@ class ProcessRuntime(PlainRuntime):
         """The last lines of the bot's output."""
         return await blocking(log_file.tail, self._files(bot_id).log, tail)
 
-    async def follow_logs(self, bot_id: UUID, *, tail: int) -> AsyncIterator[str]:
+    async def follow_logs(self, bot_id: UUID, *, tail: int) -> AsyncGenerator[str]:
         """The last lines, then each new one, until the instance is gone, through restarts."""
         files = self._files(bot_id)
         follower = log_file.Follower(files.log)

@@ -96,6 +96,11 @@ class RuntimeSettings(_Group):
     proof_again_hours: float | None = Field(
         default=None, gt=0, description="Ask each bot again after so long; never when unset"
     )
+    archive_max_bytes: int = Field(
+        default=256 * 1024 * 1024, ge=1024, description="Largest export, import or backup of a bot, unpacked"
+    )
+    backups_kept: int = Field(default=10, ge=1, le=1000, description="Backups of one bot")
+    kept_logs_days: int = Field(default=30, ge=1, description="How long the logs of deleted bots are kept")
     max_parallel: int = Field(default=8, ge=1, le=64)
     max_starting: int = Field(default=4, ge=1, le=64, description="Bots that start at the same time")
 

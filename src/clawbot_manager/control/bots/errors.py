@@ -77,3 +77,17 @@ class BotUpgradingError(ConflictError):
 
     code = "bot_upgrading"
     title = "The bot is being upgraded"
+
+
+class BadArchiveError(InvalidInputError):
+    """The archive is not a bot's, or too large."""
+
+    code = "bad_archive"
+    title = "This archive cannot be used"
+
+
+class BotRunningError(ConflictError):
+    """The bot must be stopped for this."""
+
+    code = "bot_running"
+    title = "The bot is not stopped"

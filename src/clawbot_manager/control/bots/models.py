@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, String, Text, text
+from sqlalchemy import BigInteger, ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from clawbot_manager.control.bots.schemas import AgentName, BotState, EventLevel, Health
@@ -90,6 +90,18 @@ class BotToken(Base):
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
+
+
+class BotBackup(Base):
+    """What is known of a bot's archive on disk."""
+
+    __tablename__ = "bot_backups"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    bot_id: Mapped[UUID] = mapped_column(ForeignKey("bots.id", ondelete="CASCADE"), index=True)
+    created_at: Mapped[datetime]
+    size_bytes: Mapped[int] = mapped_column(BigInteger)
+    reason: Mapped[str] = mapped_column(String(32))
 
 
 class BotEvent(Base):

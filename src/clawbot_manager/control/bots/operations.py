@@ -6,6 +6,7 @@ None of it holds a transaction while it talks to the runtime or the bot.
 from collections.abc import AsyncIterator
 from uuid import uuid4
 
+from clawbot_manager.control.bots import log_stream
 from clawbot_manager.control.bots.errors import BotNotRunningError, RuntimeDownError
 from clawbot_manager.control.bots.gateway import GatewayClient
 from clawbot_manager.control.bots.models import Bot
@@ -52,6 +53,19 @@ class BotOperations:
             return BotLogsOut(lines=await self._runtime.logs(bot.id, tail=tail))
         except RuntimeUnavailableError as error:
             raise runtime_down(error) from error
+
+    async def follow_logs(self, caller: Caller, hostname: str, tail: int) -> AsyncIterator[bytes]:
+        """The last lines and each new one, as server-sent events.
+
+        Raises:
+            BotNotFoundError, RuntimeDownError.
+        """
+        bot = await self._bot(caller, hostname)
+        try:
+            await self._runtime.probe()
+        except RuntimeUnavailableError as error:
+            raise runtime_down(error) from error
+        return log_stream.events(self._runtime.follow_logs(bot.id, tail=tail))
 
     async def stats(self, caller: Caller, hostname: str) -> BotStatsOut:
         """What the bot uses now; all null when it does not run.

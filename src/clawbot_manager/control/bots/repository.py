@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import Select, func, or_, select, update
 
-from clawbot_manager.control.bots.models import Bot, BotEvent, BotToken
+from clawbot_manager.control.bots.models import Bot, BotBackup, BotEvent, BotToken
 from clawbot_manager.control.bots.schemas import BotState
 from clawbot_manager.control.shared.caller import Caller
 from clawbot_manager.control.shared.owned import readable
@@ -74,6 +74,26 @@ async def unproved(tx: Transaction, owner_id: UUID, prefix: str) -> Sequence[Bot
     """An owner's bots that wait because of what a code with this prefix says."""
     query = select(Bot).where(Bot.owner_id == owner_id, Bot.deleted_at.is_(None))
     return list(await tx.scalars(query.where(Bot.code.startswith(prefix, autoescape=True))))
+
+
+async def backups(tx: Transaction, bot_id: UUID) -> Sequence[BotBackup]:
+    """A bot's backups, newest first."""
+    query = select(BotBackup).where(BotBackup.bot_id == bot_id).order_by(BotBackup.id.desc())
+    return list(await tx.scalars(query))
+
+
+async def removed(tx: Transaction, caller: Caller, cursor: str | None, limit: int) -> Page[Bot]:
+    """The caller's bots that are deleted, newest first."""
+    query = readable(Bot, caller).where(Bot.deleted_at.is_not(None)).order_by(Bot.id.desc()).limit(limit + 1)
+    if cursor is not None:
+        query = query.where(Bot.id < decode_cursor(cursor))
+    rows = list(await tx.scalars(query))
+    return Page(rows[:limit], encode_cursor(rows[limit - 1].id) if len(rows) > limit else None)
+
+
+async def was_mine(tx: Transaction, caller: Caller, bot_id: UUID) -> bool:
+    """Whether the caller has or had this bot."""
+    return await tx.scalar(readable(Bot, caller).where(Bot.id == bot_id)) is not None
 
 
 async def last_event(tx: Transaction, bot_id: UUID) -> BotEvent | None:

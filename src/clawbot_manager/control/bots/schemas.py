@@ -103,6 +103,34 @@ class BotIn(Input):
     auto_start: bool = True
 
 
+class BotCloneIn(Input):
+    """Another bot of the same settings; with the bot's own files if wanted, never with its tokens."""
+
+    hostname: Hostname
+    name: Annotated[FreeText, StringConstraints(min_length=1, max_length=255)] | None = None
+    with_files: bool = False
+    auto_start: bool = True
+
+
+class BackupOut(Schema):
+    """A bot as it was: its settings and its own files, no secret."""
+
+    id: UUID
+    created_at: Timestamp
+    size_bytes: int
+    reason: str
+
+
+class RemovedBotOut(Schema):
+    """A bot that was deleted; its last lines are kept for a while."""
+
+    id: UUID
+    hostname: str
+    name: str
+    deleted_at: Timestamp
+    has_logs: bool
+
+
 class BotPatch(Input):
     """What to change; what is left out stays. Limits and `egress` take effect at the next restart."""
 

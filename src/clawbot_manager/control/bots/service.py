@@ -153,7 +153,9 @@ class BotService:
 
     # ---- wanting
 
-    async def create(self, tx: Transaction, caller: Caller, given: BotIn) -> Bot:
+    async def create(
+        self, tx: Transaction, caller: Caller, given: BotIn, *, bot_id: UUID | None = None
+    ) -> Bot:
         """Write down a new bot; the reconciler makes it.
 
         Raises:
@@ -166,7 +168,7 @@ class BotService:
         now = self._clock.now()
         agent = given.agent or self._rules.agents.default
         bot = Bot(
-            id=uuid7(),
+            id=bot_id or uuid7(),
             owner_kind="user",
             owner_id=caller.user_id,
             name=given.name,

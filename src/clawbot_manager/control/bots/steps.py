@@ -9,6 +9,8 @@ import structlog
 
 from clawbot_manager.control.bots import repository
 from clawbot_manager.control.bots.brief import AgentRules, agent_of, instance_revision, made_with
+from clawbot_manager.control.bots.copies import BotCopies
+from clawbot_manager.control.bots.kept_logs import MOST_LINES, KeptLogs
 from clawbot_manager.control.bots.making import Maker
 from clawbot_manager.control.bots.models import Bot, BotToken
 from clawbot_manager.control.bots.plan import Decision, Step, decide
@@ -64,6 +66,8 @@ class BotSteps:
         maker: Maker,
         running: RunningSteps,
         record: BotRecord,
+        kept_logs: KeptLogs,
+        copies: BotCopies,
         hasher: TokenHasher,
         clock: Clock,
         agents: AgentRules,
@@ -76,6 +80,8 @@ class BotSteps:
         self._maker = maker
         self._running = running
         self._record = record
+        self._kept_logs = kept_logs
+        self._copies = copies
         self._hasher = hasher
         self._clock = clock
         self._agents = agents
@@ -243,8 +249,11 @@ class BotSteps:
     async def _remove(self, bot: Bot, _instance: Instance | None) -> None:
         self._running.forget(bot.id)
         await self._record.observe(bot.id, state="deleting", health="unknown")
+        lines = await self._runtime.logs(bot.id, tail=MOST_LINES)
+        await asyncio.to_thread(self._kept_logs.keep, bot.id, lines)
         await self._runtime.remove(bot.id)
         await asyncio.to_thread(self._workspaces.remove, bot.id)
+        await asyncio.to_thread(self._copies.forget, bot.id)
         now = self._clock.now()
         async with self._database.transaction() as tx:
             row = await repository.get(tx, bot.id)

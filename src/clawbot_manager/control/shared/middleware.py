@@ -1,5 +1,6 @@
 """The rim of the control plane: trace id, body limit, security headers. Plain ASGI, no per-request tasks."""
 
+from collections.abc import Mapping
 from ipaddress import ip_address
 from time import perf_counter
 
@@ -52,9 +53,11 @@ class ControlRim:
         *,
         max_body_bytes: int,
         hosts: frozenset[str] = frozenset(),
+        larger: Mapping[str, int] | None = None,
         latencies: Latencies | None = None,
     ) -> None:
         self._app = app
+        self._larger = larger or {}  # by path, what may be larger than other bodies
         self._latencies = latencies or Latencies()
         self._max_body = max_body_bytes
         self._hosts = hosts
@@ -87,17 +90,17 @@ class ControlRim:
                     out.setdefault("cache-control", "no-store")
             await send(message)
 
-        seen = 0
+        seen, largest = 0, self._larger.get(scope["path"], self._max_body)
 
         async def guarded_receive() -> Message:
             nonlocal seen
             message = await receive()
             seen += len(message.get("body", b""))
-            if seen > self._max_body:
-                raise self._too_large()
+            if seen > largest:
+                raise _too_large(largest)
             return message
 
-        error = self._refusal(headers)
+        error = self._refusal(headers, largest)
         if error is not None:
             body = orjson.dumps(problem_body(error.status, error.code, error.title, error.detail))
             start = [(b"content-type", b"application/problem+json")]
@@ -111,10 +114,10 @@ class ControlRim:
             self._latencies.add(scope["path"], status, spent)
             _log_request(scope, status, spent)
 
-    def _refusal(self, headers: Headers) -> ProblemError | None:
+    def _refusal(self, headers: Headers, largest: int) -> ProblemError | None:
         declared = headers.get("content-length", "0")
-        if declared.isdigit() and int(declared) > self._max_body:
-            return self._too_large()
+        if declared.isdigit() and int(declared) > largest:
+            return _too_large(largest)
         host, origin = _name_of(headers.get("host", "")), headers.get("origin")
         if not self._is_ours(host):
             return ForeignHostError(
@@ -130,8 +133,9 @@ class ControlRim:
         """An address cannot be another site's name (DNS rebinding); a name must be one of ours."""
         return not host or _is_local(host) or host in self._hosts or _is_address(host)
 
-    def _too_large(self) -> PayloadTooLargeError:
-        return PayloadTooLargeError(f"The body is larger than {self._max_body} bytes. Send less.")
+
+def _too_large(largest: int) -> PayloadTooLargeError:
+    return PayloadTooLargeError(f"The body is larger than {largest} bytes. Send less.")
 
 
 def _name_of(netloc: str) -> str:

@@ -43,6 +43,10 @@ class Redactor:
             clean[name] = _one_line(value) if isinstance(value, str) and name not in _MULTILINE else value
         return clean
 
+    def line(self, text: str) -> str:
+        """One line of somebody else's log, plain and clean."""
+        return _one_line(self._text(text))
+
     def _value(self, name: object, value: Any, depth: int) -> Any:
         secret = _SECRET_NAMES.search(_as_text(name)) is not None
         return MASK if secret and value and not isinstance(value, bool) else self._clean(value, depth)

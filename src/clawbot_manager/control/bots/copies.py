@@ -1,0 +1,281 @@
+"""Copies of bots: clones, exports, imports and backups. None holds a secret; files are moved by rename."""
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import orjson
+from pydantic import ValidationError
+
+from clawbot_manager.control.bots import archive, repository
+from clawbot_manager.control.bots.archive import ArchiveLimits
+from clawbot_manager.control.bots.errors import BadArchiveError, BotRunningError
+from clawbot_manager.control.bots.models import Bot, BotBackup
+from clawbot_manager.control.bots.record import note
+from clawbot_manager.control.bots.schemas import BotCloneIn, BotIn
+from clawbot_manager.control.bots.service import BotService
+from clawbot_manager.control.bots.workspace import OWN_FILES, Workspaces
+from clawbot_manager.control.shared.caller import Caller
+from clawbot_manager.control.shared.data_plane import tell_data_plane
+from clawbot_manager.control.shared.events import BotTokensChanged, BotWanted
+from clawbot_manager.infra.db import Database, Transaction
+from clawbot_manager.kit.clock import Clock
+from clawbot_manager.kit.errors import NotFoundError
+from clawbot_manager.kit.ids import uuid7
+
+_SCHEMA = 1
+
+
+class BotCopies:
+    """Makes and uses them. `root` is a directory on the file system of the workspaces."""
+
+    def __init__(
+        self,
+        database: Database,
+        bots: BotService,
+        workspaces: Workspaces,
+        clock: Clock,
+        root: Path,
+        *,
+        limits: ArchiveLimits,
+        kept: int,
+    ) -> None:
+        self._database = database
+        self._bots = bots
+        self._workspaces = workspaces
+        self._clock = clock
+        self._root = root
+        self._limits = limits
+        self._kept = kept
+
+    # ---- one bot from another
+
+    async def clone(self, caller: Caller, hostname: str, given: BotCloneIn) -> UUID:
+        """A new bot with the settings of one, and with its files if wanted; never with its tokens.
+
+        Raises:
+            BotNotFoundError, HostnameTakenError, BadHostnameError, BadArchiveError.
+        """
+        async with self._database.reading() as tx:
+            bot = await self._bots.get(tx, caller, hostname)
+        settings = {
+            **_settings_of(bot),
+            "hostname": given.hostname,
+            "name": given.name or bot.name,
+            "auto_start": given.auto_start,
+        }
+        if not given.with_files:
+            return await self._make(caller, BotIn.model_validate(settings), None)
+        draft = self._draft("clone")
+        try:
+            await asyncio.to_thread(archive.pack, draft, b"{}", self._files(bot.id), self._limits)
+            return await self._from_archive(caller, draft, BotIn.model_validate(settings))
+        finally:
+            draft.unlink(missing_ok=True)
+
+    async def export(self, caller: Caller, hostname: str) -> Path:
+        """An archive of the bot, for the caller of this to remove.
+
+        Raises:
+            BotNotFoundError, BadArchiveError.
+        """
+        async with self._database.reading() as tx:
+            bot = await self._bots.get(tx, caller, hostname)
+        draft = self._draft("export")
+        await asyncio.to_thread(archive.pack, draft, _packed(bot), self._files(bot.id), self._limits)
+        return draft
+
+    async def import_(self, caller: Caller, hostname: str | None, body: AsyncIterator[bytes]) -> UUID:
+        """A new bot from an archive, under another hostname if one is given.
+
+        Raises:
+            BadArchiveError, HostnameTakenError, BadHostnameError, BadProviderError.
+        """
+        draft = self._draft("import")
+        draft.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            with draft.open("wb") as file:
+                async for piece in body:
+                    if file.tell() + len(piece) > self._limits.max_bytes:
+                        raise BadArchiveError(f"The archive is larger than {self._limits.max_bytes} bytes.")
+                    await asyncio.to_thread(file.write, piece)
+            return await self._from_archive(caller, draft, None, hostname)
+        finally:
+            draft.unlink(missing_ok=True)
+
+    async def _from_archive(
+        self, caller: Caller, path: Path, given: BotIn | None, hostname: str | None = None
+    ) -> UUID:
+        folder = path.with_suffix(".files")
+        try:
+            raw = await asyncio.to_thread(archive.unpack, path, folder, self._limits)
+            return await self._make(caller, given or _read(raw, hostname), folder)
+        finally:
+            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+    async def _make(self, caller: Caller, given: BotIn, files: Path | None) -> UUID:
+        """The files are in their place before anybody knows of the bot."""
+        bot_id = uuid7()
+        if files is not None:
+            await asyncio.to_thread(self._place, files, bot_id)
+        try:
+            async with self._database.transaction() as tx:
+                await self._bots.create(tx, caller, given, bot_id=bot_id)
+        except BaseException:
+            await asyncio.to_thread(self._workspaces.remove, bot_id)
+            raise
+        return bot_id
+
+    # ---- backups
+
+    async def backups(self, tx: Transaction, bot: Bot) -> list[BotBackup]:
+        """A bot's backups, the newest first."""
+        return list(await repository.backups(tx, bot.id))
+
+    async def back_up(self, caller: Caller, hostname: str, reason: str = "manual") -> BotBackup:
+        """Keep the bot as it is now; of more than are kept the oldest goes.
+
+        Raises:
+            BotNotFoundError, BadArchiveError.
+        """
+        async with self._database.reading() as tx:
+            bot = await self._bots.get(tx, caller, hostname)
+        backup = BotBackup(id=uuid7(), bot_id=bot.id, created_at=self._clock.now(), reason=reason)
+        path = self._backup(bot.id, backup.id)
+        backup.size_bytes = await asyncio.to_thread(
+            archive.pack, path, _packed(bot), self._files(bot.id), self._limits
+        )
+        async with self._database.transaction() as tx:
+            tx.add(backup)
+            note(tx, bot.id, self._clock.now(), "info", "backed_up", reason)
+            await tx.flush()
+            old = (await repository.backups(tx, bot.id))[self._kept :]
+            for one in old:
+                await tx.delete(one)
+        for one in old:
+            self._backup(bot.id, one.id).unlink(missing_ok=True)
+        return backup
+
+    async def restore(self, caller: Caller, hostname: str, backup_id: UUID) -> None:
+        """Put settings and files of a stopped bot back to what a backup holds.
+
+        Raises:
+            BotNotFoundError, NotFoundError, BotRunningError, BadArchiveError.
+        """
+        async with self._database.reading() as tx:
+            bot = await self._bots.get(tx, caller, hostname)
+            await self._find(tx, bot, backup_id)
+        if bot.desired != "stopped" or bot.state not in {"created", "stopped"}:
+            raise BotRunningError("Stop the bot first, and wait until it is stopped.")
+        folder = self._draft("restore")
+        try:
+            path = self._backup(bot.id, backup_id)
+            if not path.is_file():
+                raise BadArchiveError("The archive of this backup is gone.")
+            given = _read(await asyncio.to_thread(archive.unpack, path, folder, self._limits), bot.hostname)
+            await asyncio.to_thread(self._place, folder, bot.id)
+            await self._put_back(bot.id, given)
+        finally:
+            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+    async def _put_back(self, bot_id: UUID, given: BotIn) -> None:
+        async with self._database.transaction() as tx:
+            row = await repository.get(tx, bot_id)
+            if row is None:
+                return
+            persona = given.persona.model_dump(mode="json") if given.persona else row.config["persona"]
+            row.name, row.updated_at = given.name, self._clock.now()
+            row.config = {
+                "providers": [one.model_dump(mode="json") for one in given.providers],
+                "persona": persona,
+                "features": given.features.model_dump(mode="json"),
+                "tags": given.tags,
+                "limits": given.limits.model_dump(exclude_none=True),
+                "egress": given.egress,
+            }
+            note(tx, row.id, row.updated_at, "info", "restored")
+            tx.tell(BotWanted(row.id))
+            await tell_data_plane(tx, BotTokensChanged(row.id))
+
+    async def delete_backup(self, tx: Transaction, bot: Bot, backup_id: UUID) -> None:
+        """Forget a backup, and remove its archive.
+
+        Raises:
+            NotFoundError.
+        """
+        await tx.delete(await self._find(tx, bot, backup_id))
+        self._backup(bot.id, backup_id).unlink(missing_ok=True)
+
+    def forget(self, bot_id: UUID) -> None:
+        """Remove all archives of a bot that is deleted. Blocking."""
+        shutil.rmtree(self._root / "backups" / str(bot_id), ignore_errors=True)
+
+    async def _find(self, tx: Transaction, bot: Bot, backup_id: UUID) -> BotBackup:
+        found = next((one for one in await repository.backups(tx, bot.id) if one.id == backup_id), None)
+        if found is None:
+            raise NotFoundError("There is no such backup of this bot.")
+        return found
+
+    # ---- places
+
+    def _files(self, bot_id: UUID) -> Path:
+        return self._workspaces.state(bot_id) / OWN_FILES
+
+    def _backup(self, bot_id: UUID, backup_id: UUID) -> Path:
+        return self._root / "backups" / str(bot_id) / f"{backup_id}.tar.gz"
+
+    def _draft(self, what: str) -> Path:
+        return self._root / "drafts" / f"{what}-{uuid7()}.tar.gz"
+
+    def _place(self, files: Path, bot_id: UUID) -> None:
+        """Move a directory to where the bot has its own, in place of that; both renames are on one disk."""
+        target = self._files(bot_id)
+        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        old = self._draft("old").with_suffix(".files")
+        old.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if target.is_dir() and not target.is_symlink():
+            target.rename(old)
+        files.rename(target)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _settings_of(bot: Bot) -> dict[str, Any]:
+    """What a bot is created with; a key that is pinned stays with its owner, not with the bot."""
+    config = bot.config
+    return {
+        "name": bot.name,
+        "hostname": bot.hostname,
+        "providers": config["providers"],
+        "persona": config["persona"],
+        "features": config["features"],
+        "tags": config["tags"],
+        "agent": bot.agent,
+        "limits": config.get("limits", {}),
+        "egress": config.get("egress", []),
+    }
+
+
+def _packed(bot: Bot) -> bytes:
+    settings = _settings_of(bot)
+    settings["providers"] = [
+        {name: value for name, value in provider.items() if name != "key_id"}
+        for provider in settings["providers"]
+    ]
+    return orjson.dumps({"schema": _SCHEMA, "bot": settings}, option=orjson.OPT_INDENT_2)
+
+
+def _read(raw: bytes, hostname: str | None) -> BotIn:
+    try:
+        told = orjson.loads(raw)
+        if told["schema"] != _SCHEMA:
+            raise BadArchiveError("The archive is of another version of ClawBotManager.")
+        return BotIn.model_validate({**told["bot"], **({"hostname": hostname} if hostname else {})})
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise BadArchiveError(f"Its settings are not valid: {where}: {first['msg']}.") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise BadArchiveError(f"{archive.SETTINGS} cannot be read.") from error

@@ -7,6 +7,7 @@ from uuid import UUID
 from clawbot_manager.control.access.schemas import ApiTokenCreated
 from clawbot_manager.control.accounts.schemas import SessionOut, UserOut
 from clawbot_manager.control.bots.schemas import (
+    BotLimits,
     BotOut,
     BotProvider,
     BotStatus,
@@ -94,6 +95,14 @@ def bot(hostname: str = "helper", state: Any = "running", **changes: Any) -> dic
         "persona": Persona(name="Helper", soul_markdown="Be kind."),
         "features": Features(),
         "tags": ["team"],
+        "agent": "openclaw",
+        "limits": BotLimits(),
+        "egress": [],
+        "image": "clawbot-manager/openclaw:1",
+        "upgrade": None,
+        "is_upgrading": False,
+        "is_pending_restart": False,
+        "proved_at": NOW,
         "port": 9200,
         "runtime": "docker",
         "isolation_warning": None,

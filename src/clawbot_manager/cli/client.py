@@ -2,11 +2,13 @@
 
 import http.client
 import json
+import shutil
 import ssl
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -49,6 +51,32 @@ class ApiClient:
         """The JSON answer to a POST; None when the answer is empty."""
         return self._call("POST", path, body=body)
 
+    def slow_post(self, path: str, body: Mapping[str, Any] | None) -> Any:
+        """The JSON answer to a POST that may take minutes."""
+        return self._call("POST", path, body=body, timeout=STREAM_TIMEOUT_SECONDS)
+
+    def download(self, path: str, target: Path) -> int:
+        """Write what is at this path into a new file, whole or not at all; its size."""
+        draft = target.with_name(f".{target.name}.part")
+        try:
+            request = self._request("GET", path, {}, None)
+            with self._open(request, STREAM_TIMEOUT_SECONDS) as response, draft.open("wb") as file:
+                shutil.copyfileobj(response, file)
+            size = draft.stat().st_size
+            draft.replace(target)
+        finally:
+            draft.unlink(missing_ok=True)
+        return size
+
+    def upload(self, path: str, source: Path) -> Any:
+        """The JSON answer to a POST of this file."""
+        with source.open("rb") as file:
+            request = self._request("POST", path, {}, None)
+            request.data = file
+            request.add_header("Content-Type", "application/gzip")
+            request.add_header("Content-Length", str(source.stat().st_size))
+            return self._answer(request, STREAM_TIMEOUT_SECONDS)
+
     def patch(self, path: str, body: Mapping[str, Any]) -> Any:
         """The JSON answer to a PATCH."""
         return self._call("PATCH", path, body=body)
@@ -86,7 +114,13 @@ class ApiClient:
 
     def stream(self, path: str, body: Mapping[str, Any]) -> Iterator[str]:
         """The `data` of each server-sent event of the answer to a POST, as it comes."""
-        request = self._request("POST", path, {}, body)
+        return self._events(self._request("POST", path, {}, body))
+
+    def follow(self, path: str) -> Iterator[str]:
+        """The `data` of each server-sent event at a path, as it comes."""
+        return self._events(self._request("GET", path, {}, None))
+
+    def _events(self, request: urllib.request.Request) -> Iterator[str]:
         request.add_header("Accept", "text/event-stream")
         with self._open(request, STREAM_TIMEOUT_SECONDS) as response:
             if response.headers.get_content_type() != "text/event-stream":
@@ -100,10 +134,13 @@ class ApiClient:
         *,
         query: Mapping[str, str | int | None] | None = None,
         body: Mapping[str, Any] | None = None,
+        timeout: float = TIMEOUT_SECONDS,
     ) -> Any:
-        request = self._request(method, path, query or {}, body)
+        return self._answer(self._request(method, path, query or {}, body), timeout)
+
+    def _answer(self, request: urllib.request.Request, timeout: float) -> Any:
         request.add_header("Accept", "application/json")
-        with self._open(request, TIMEOUT_SECONDS) as response:
+        with self._open(request, timeout) as response:
             raw = response.read()
         if not raw.strip():
             return None

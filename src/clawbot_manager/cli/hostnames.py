@@ -6,7 +6,7 @@ import unicodedata
 
 # Equal to the server's own list, which costs too much to import here; a test compares them.
 RESERVED = frozenset({"admin", "api", "batch", "cleanup", "events", "export", "import", "new"}) | frozenset(
-    {"orphans", "search", "stats", "system", "template", "templates", "usage", "wizard"}
+    {"orphans", "removed", "search", "stats", "system", "template", "templates", "usage", "wizard"}
 )
 _LONGEST = 64
 

@@ -7,7 +7,18 @@ import typer
 from typer.core import TyperGroup
 
 from clawbot_manager import __version__
-from clawbot_manager.cli.commands import account, bot_tokens, bots, catalogue, chat, keys, local, usage
+from clawbot_manager.cli.commands import (
+    account,
+    bot_changes,
+    bot_copies,
+    bot_tokens,
+    bots,
+    catalogue,
+    chat,
+    keys,
+    local,
+    usage,
+)
 from clawbot_manager.cli.errors import CliError
 from clawbot_manager.cli.output import clean
 
@@ -62,7 +73,7 @@ app.add_typer(usage.app, name="usage")
 app.add_typer(catalogue.vendors, name="vendor")
 app.add_typer(catalogue.personas, name="persona")
 
-__all__ = ["app", "chat", "main"]
+__all__ = ["app", "bot_changes", "bot_copies", "chat", "main"]
 
 
 def main() -> None:

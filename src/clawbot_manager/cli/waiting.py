@@ -46,9 +46,10 @@ def wait_for(
             if bot is not None:
                 status = _status(bot)
                 state = str(status.get("state"))
-                if state != said:
-                    say(f"{hostname}: {state}")
-                    said = state
+                step = f"{state}: {status['detail']}" if status.get("detail") else state
+                if step != said:
+                    say(f"{hostname}: {step}")
+                    said = step
                 if state in goal.states:
                     return bot
                 is_old = status == old_error and session.world.clock() < stale_until

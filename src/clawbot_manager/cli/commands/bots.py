@@ -1,5 +1,6 @@
 """`bot list|get|create|start|stop|delete|logs`."""
 
+import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -48,7 +49,7 @@ def list_bots(session: Session, limit: LimitOption = 50) -> None:
 @api_command(app, "get")
 def get(session: Session, hostname: Hostname) -> None:
     """Show one bot."""
-    _show(session, session.client.get(_path(hostname)))
+    _show(session, session.client.get(path_of(hostname)))
 
 
 @api_command(app, "create")
@@ -82,9 +83,14 @@ def create(
     tags: Annotated[
         list[str] | None, typer.Option("--tag", help="Draw keys with this tag first. Repeatable.")
     ] = None,
+    agent: Annotated[
+        str | None, typer.Option("--agent", help="openclaw or builtin; the server's default when left out.")
+    ] = None,
+    memory_mb: Annotated[int | None, typer.Option("--memory-mb", min=32, help="Memory it may use.")] = None,
+    cpus: Annotated[float | None, typer.Option("--cpus", min=0.05, help="Cores it may use.")] = None,
     no_start: Annotated[bool, typer.Option("--no-start", help="Do not start it now.")] = False,
     wait: WaitOption = None,
-    timeout: TimeoutOption = 180,
+    timeout: TimeoutOption = 300,
 ) -> None:
     """Make a bot and start it."""
     if template and soul_file:
@@ -106,13 +112,18 @@ def create(
         "tags": tags or [],
         "auto_start": not no_start,
     }
+    if agent:
+        body["agent"] = agent
+    limits = {"memory_mb": memory_mb, "cpus": cpus}
+    if any(value is not None for value in limits.values()):
+        body["limits"] = {name: value for name, value in limits.items() if value is not None}
     if template:
         body["persona_template_id"] = _template_id(session, template, locale)
     if soul_file:
-        body["persona"] = {"name": name[:100], "soul_markdown": _read(soul_file), "emoji": emoji}
+        body["persona"] = {"name": name[:100], "soul_markdown": read_text(soul_file), "emoji": emoji}
     bot = session.client.post("/api/bot", body)
     session.out.note(f"{hostname}: made")
-    _finish(session, hostname, bot, None if no_start else RUNNING, wait=wait, timeout=timeout)
+    finish(session, hostname, bot, None if no_start else RUNNING, wait=wait, timeout=timeout)
 
 
 @api_command(app, "start")
@@ -120,8 +131,8 @@ def start(
     session: Session, hostname: Hostname, *, wait: WaitOption = None, timeout: TimeoutOption = 180
 ) -> None:
     """Start a bot."""
-    bot = session.client.post(f"{_path(hostname)}/start")
-    _finish(session, hostname, bot, RUNNING, wait=wait, timeout=timeout)
+    bot = session.client.post(f"{path_of(hostname)}/start")
+    finish(session, hostname, bot, RUNNING, wait=wait, timeout=timeout)
 
 
 @api_command(app, "stop")
@@ -129,8 +140,8 @@ def stop(
     session: Session, hostname: Hostname, *, wait: WaitOption = None, timeout: TimeoutOption = 60
 ) -> None:
     """Stop a bot; its workspace stays."""
-    bot = session.client.post(f"{_path(hostname)}/stop")
-    _finish(session, hostname, bot, STOPPED, wait=wait, timeout=timeout)
+    bot = session.client.post(f"{path_of(hostname)}/stop")
+    finish(session, hostname, bot, STOPPED, wait=wait, timeout=timeout)
 
 
 @api_command(app, "delete")
@@ -148,7 +159,7 @@ def delete(
     """
     if not yes:
         confirm_by_typing(f"This deletes {hostname} and everything in its workspace.", hostname)
-    bot = session.client.delete(_path(hostname))
+    bot = session.client.delete(path_of(hostname))
     if _waits(session, wait):
         wait_for(session, hostname, bot, GONE, timeout)
         session.out.data(bot, lambda: print(f"{hostname} is deleted."))
@@ -162,9 +173,15 @@ def logs(
     hostname: Hostname,
     *,
     tail: Annotated[int, typer.Option("--tail", min=1, max=2000, help="How many of the last lines.")] = 100,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with each new line.")] = False,
 ) -> None:
     """Show what a bot wrote last."""
-    answer = session.client.get(f"{_path(hostname)}/logs", tail=tail)
+    if follow:
+        for event in session.client.follow(f"{path_of(hostname)}/logs/follow?tail={tail}"):
+            for line in json.loads(event).get("lines", []):
+                print(clean(line), flush=True)
+        return
+    answer = session.client.get(f"{path_of(hostname)}/logs", tail=tail)
 
     def human() -> None:
         for line in answer["lines"]:
@@ -179,7 +196,8 @@ def more(session: Session, page: dict[str, Any]) -> None:
         session.out.note(f"There are more than these {len(page['items'])}; raise --limit to see them.")
 
 
-def _path(hostname: str) -> str:
+def path_of(hostname: str) -> str:
+    """The bot's path in the API."""
     return f"/api/bot/{segment(hostname)}"
 
 
@@ -187,7 +205,7 @@ def _waits(session: Session, wait: bool | None) -> bool:
     return session.world.stdout_is_terminal() if wait is None else wait
 
 
-def _finish(
+def finish(
     session: Session,
     hostname: str,
     bot: dict[str, Any],
@@ -196,6 +214,7 @@ def _finish(
     wait: bool | None,
     timeout: float,
 ) -> None:
+    """Wait for the goal if there is one and that is wanted, then show the bot."""
     if goal is not None and _waits(session, wait):
         bot = wait_for(session, hostname, bot, goal, timeout) or bot
     _show(session, bot)
@@ -217,6 +236,8 @@ def _show(session: Session, bot: dict[str, Any]) -> None:
         "primary model": bot["primary_model"],
         "simulated": bot["is_simulated"],
         "tags": bot["tags"],
+        "agent": bot["agent"],
+        "image": bot["image"],
         "runtime": bot["runtime"],
         "port": bot["port"],
         "created": when(bot["created_at"]),
@@ -234,7 +255,12 @@ def _template_id(session: Session, slug: str, locale: str | None) -> str:
     return str(found["id"])
 
 
-def _read(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """A file of UTF-8 text.
+
+    Raises:
+        CliError: it is none.
+    """
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

@@ -1,5 +1,5 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
-import { api, type Bot, type BotPatch, send, unwrap } from "@/api";
+import { api, type Bot, type BotCloneIn, type BotPatch, send, unwrap } from "@/api";
 import { saveFile } from "@/lib/saveFile";
 import { ALL_BOTS, botQuery } from "../queries";
 
@@ -8,7 +8,7 @@ export function useShowBot() {
   const queryClient = useQueryClient();
   return (bot: Bot) => {
     queryClient.setQueryData(botQuery(bot.hostname).queryKey, bot);
-    return queryClient.invalidateQueries({ queryKey: ALL_BOTS });
+    void queryClient.invalidateQueries({ queryKey: ALL_BOTS });
   };
 }
 
@@ -30,16 +30,11 @@ export function useUpgrade(hostname: string) {
   });
 }
 
-type CloneIn = { hostname: string; name: string; with_files: boolean; auto_start: boolean };
-
 export function useClone(hostname: string) {
   const show = useShowBot();
   return useMutation({
-    mutationFn: async (body: CloneIn): Promise<Bot> => {
-      const headers = { "content-type": "application/json" };
-      const init = { method: "POST", headers, body: JSON.stringify(body) };
-      return (await send(`/api/bot/${encodeURIComponent(hostname)}/clone`, init)).json();
-    },
+    mutationFn: (body: BotCloneIn) =>
+      unwrap(api.POST("/api/bot/{hostname}/clone", { params: { path: { hostname } }, body })),
     onSuccess: show,
   });
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type BotValues, INITIAL, settingsRules, toBotIn, toPatch } from "./botForm";
+import { type BotValues, INITIAL, keepEdits, settingsRules, toBotIn, toPatch } from "./botForm";
 
 const provider = { vendor: "openai", key_id: "", models: ["a", "b"], primary_model: "b" };
 const values: BotValues = { ...INITIAL, name: "Ada", hostname: "ada", providers: [provider] };
@@ -37,6 +37,14 @@ describe("toPatch", () => {
 
   it("never names what cannot be changed", () => {
     expect(toPatch(values, { ...values, hostname: "eve", agent: "openclaw", auto_start: false })).toEqual({});
+  });
+});
+
+it("keeps what was edited while the save was on its way", () => {
+  const now = { ...values, tags: ["new"] };
+  expect(keepEdits(values, { ...values, name: "Trimmed" }, now)).toMatchObject({
+    name: "Trimmed",
+    tags: ["new"],
   });
 });
 

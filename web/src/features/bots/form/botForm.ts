@@ -121,6 +121,15 @@ export function toPatch(before: BotValues, after: BotValues): BotPatch {
   return Object.fromEntries(changed);
 }
 
+/** What was saved, but for what was edited again while it was on its way. */
+export function keepEdits(sent: BotValues, saved: BotValues, now: BotValues): BotValues {
+  const old: Record<string, unknown> = sent;
+  const edited = Object.entries(now).filter(
+    ([name, value]) => JSON.stringify(value) !== JSON.stringify(old[name]),
+  );
+  return { ...saved, ...Object.fromEntries(edited) };
+}
+
 /** Form paths that the server may complain about, the most exact first. */
 export function fieldPaths(values: BotValues): string[] {
   const providers = values.providers.flatMap((_, index) =>

@@ -4,9 +4,10 @@ import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
+import type { RemovedBot } from "@/api";
 import { Ago, Dialog, EmptyState, LoadMore, PageHeader, QueryView } from "@/components";
 import { LogText } from "../tabs/LogText";
-import { keptLogsQuery, type RemovedBot, removedBotsQuery } from "./queries";
+import { keptLogsQuery, removedBotsQuery } from "./queries";
 
 /** Bots that are gone, and what they wrote last, for as long as that is kept. */
 export function RemovedBotsPage() {

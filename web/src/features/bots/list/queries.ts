@@ -5,7 +5,7 @@ import {
   useMutation,
   useQueryClient,
 } from "@tanstack/react-query";
-import { api, send, unwrap } from "@/api";
+import { api, unwrap } from "@/api";
 import { ALL_BOTS, type Command, commandBot } from "../queries";
 import { isTransitional, POLL_IDLE, POLL_TRANSITIONAL } from "../status/state";
 import { inParallel } from "./inParallel";
@@ -71,21 +71,10 @@ export function useBulkCommand(onProgress: (progress: Progress) => void) {
   });
 }
 
-export type RemovedBot = {
-  id: string;
-  hostname: string;
-  name: string;
-  deleted_at: string;
-  has_logs: boolean;
-};
-type RemovedPage = { items: RemovedBot[]; next_cursor: string | null };
-
 export const removedBotsQuery = infiniteQueryOptions({
   queryKey: [...ALL_BOTS, "removed"],
-  queryFn: async ({ pageParam }): Promise<RemovedPage> => {
-    const query = new URLSearchParams(pageParam ? { cursor: pageParam } : {});
-    return (await send(`/api/bot/removed?${query}`)).json();
-  },
+  queryFn: ({ pageParam }) =>
+    unwrap(api.GET("/api/bot/removed", { params: { query: { cursor: pageParam ?? undefined } } })),
   initialPageParam: null as string | null,
   getNextPageParam: (page) => page.next_cursor,
 });
@@ -93,6 +82,6 @@ export const removedBotsQuery = infiniteQueryOptions({
 export function keptLogsQuery(id: string) {
   return queryOptions({
     queryKey: [...ALL_BOTS, "removed", id, "logs"],
-    queryFn: async (): Promise<{ lines: string[] }> => (await send(`/api/bot/removed/${id}/logs`)).json(),
+    queryFn: () => unwrap(api.GET("/api/bot/removed/{bot_id}/logs", { params: { path: { bot_id: id } } })),
   });
 }

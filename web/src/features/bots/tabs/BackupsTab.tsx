@@ -3,12 +3,12 @@ import { IconArchive, IconPlus, IconRestore, IconTrash } from "@tabler/icons-rea
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
-import type { Bot } from "@/api";
+import type { Backup, Bot } from "@/api";
 import { Ago, Confirm, EmptyState, QueryView } from "@/components";
 import { formatBytes, formatDateTime } from "@/lib/format";
 import { notify, notifyError } from "@/lib/notify";
 import { isTransitional } from "../status/state";
-import { type Backup, backupsQuery, useBackups } from "./backups";
+import { backupsQuery, useBackups } from "./backups";
 
 type Chosen = { action: "restore" | "delete"; backup: Backup };
 

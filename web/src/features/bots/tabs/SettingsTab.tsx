@@ -7,7 +7,15 @@ import { ErrorAlert } from "@/components";
 import { formErrors } from "@/lib/errors";
 import { focusFirstError } from "@/lib/focusError";
 import { usePatchBot } from "../changes/queries";
-import { BotFormProvider, fieldPaths, settingsRules, toPatch, toValues, useBotForm } from "../form/botForm";
+import {
+  BotFormProvider,
+  fieldPaths,
+  keepEdits,
+  settingsRules,
+  toPatch,
+  toValues,
+  useBotForm,
+} from "../form/botForm";
 import { FeatureFields } from "../form/FeatureFields";
 import { LimitFields } from "../form/LimitFields";
 import { PersonaFields } from "../form/PersonaFields";
@@ -27,8 +35,7 @@ export function SettingsTab({ bot }: { bot: Bot }) {
     try {
       const after = toValues(await patch.mutateAsync(toPatch(before, values)));
       setBefore(after);
-      form.setValues(after);
-      form.resetDirty(after);
+      form.setValues(keepEdits(values, after, form.getValues()));
     } catch (error) {
       const { byField } = formErrors(error, fieldPaths(values));
       form.setErrors(byField);

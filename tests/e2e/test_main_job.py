@@ -231,14 +231,16 @@ class TestByCommandLine:
 
         def counted() -> list[dict[str, Any]]:
             rows: list[dict[str, Any]] = cbm.json("usage", "list")["items"]
-            return rows if len(rows) == 2 else []
+            return rows if len(rows) == 3 else []
 
-        rows = wait_for(counted, what="two rows of usage")
+        rows = wait_for(
+            counted, what="usage of the bot's proof, of the chat, and of the call without the bot"
+        )
         assert {row["usage_source"] for row in rows} == {"provider"}
         assert all(row["input_tokens"] > 0 and row["output_tokens"] > 0 for row in rows)
         assert {row["is_simulated"] for row in rows} == {not real}
         if real:
-            assert [(row["input_tokens"], row["output_tokens"]) for row in rows] == [(11, 7)] * 2
+            assert [(row["input_tokens"], row["output_tokens"]) for row in rows] == [(11, 7)] * 3
 
         cbm("bot", "stop", "scout-one", "--wait")
         assert cbm.json("bot", "get", "scout-one")["status"]["state"] == "stopped"
@@ -264,8 +266,9 @@ class TestByCommandLine:
         trace_id = answer.headers["x-clawbot-trace-id"]
         assert trace_id in json.dumps(upstream.seen()[-1])
         wait_for(lambda: trace_id in program.call("GET", "/api/usage").text, what="the row of usage")
-        (row,) = program.call("GET", "/api/usage").json["items"]
+        row, proof = program.call("GET", "/api/usage").json["items"]
         assert row["trace_id"] == trace_id
+        assert proof["trace_id"].startswith("proof-"), "the prompt by which the bot proved itself"
         wait_for(lambda: f'"trace_id": "{trace_id}"' in program.output(), what="the trace id in the log")
         assert trace_id in program.call("GET", "/api/bot/scout/logs").text
 

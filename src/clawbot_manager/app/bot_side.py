@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import structlog
 
+from clawbot_manager.proxy.egress_tunnels import EgressTunnels
 from clawbot_manager.proxy.wire import ProxyServer
 from clawbot_manager.runtimes.base import InstanceFailedError, Runtime, RuntimeUnavailableError
 
@@ -22,13 +23,18 @@ class BotSide:
         self,
         runtime: Runtime,
         make_server: Callable[[], ProxyServer],
+        make_tunnels: Callable[[], EgressTunnels],
         *,
         port: int,
+        egress_port: int,
         fixed_url: str | None,
         loopback_url: str,
     ) -> None:
         self._runtime = runtime
         self._make_server = make_server
+        self._make_tunnels = make_tunnels
+        self._egress_port = egress_port
+        self._tunnels: EgressTunnels | None = None
         self._port = port
         self._fixed_url = fixed_url
         self._loopback_url = loopback_url
@@ -40,6 +46,10 @@ class BotSide:
     def url(self) -> str | None:
         """The base URL that goes into bots' settings, without a trailing slash; None: not known yet."""
         return self._url
+
+    def egress(self) -> str | None:
+        """`host:port` of the way out for hosts that bots may reach; None where there is none."""
+        return f"{self._host}:{self._egress_port}" if self._host is not None else None
 
     async def start(self, *, serves: bool) -> None:
         """Find the address, and go on looking; `serves`: listen there too."""
@@ -78,11 +88,24 @@ class BotSide:
             server = self._make_server()
             await server.start(host, self._port)
             self._server = server
+            await self._open_tunnels(host)
         self._host = host
         self._url = self._fixed_url or f"http://{host}:{self._port}/api/v1"
         _log.info("bot_side.found", url=self._url)
 
+    async def _open_tunnels(self, host: str) -> None:
+        tunnels = self._make_tunnels()
+        try:
+            await tunnels.start(host, self._egress_port)
+        except OSError as error:
+            _log.warning("bot_side.no_egress", port=self._egress_port, error=error.strerror)
+            return
+        self._tunnels = tunnels
+
     async def _leave(self) -> None:
+        tunnels, self._tunnels = self._tunnels, None
+        if tunnels is not None:
+            await tunnels.close()
         server, self._server, self._host = self._server, None, None
         if server is not None:
             await server.close(_DRAIN_SECONDS)

@@ -34,6 +34,7 @@ from clawbot_manager.infra.db import Database
 from clawbot_manager.infra.events.bus import EventBus
 from clawbot_manager.infra.telemetry.redaction import Redactor
 from clawbot_manager.kit.clock import Clock
+from clawbot_manager.proxy.egress_tunnels import EgressTunnels
 from clawbot_manager.proxy.wire import ProxyServer
 from clawbot_manager.runtimes.base import Runtime
 from clawbot_manager.settings import Settings
@@ -58,6 +59,7 @@ class BotNeeds:
     runtime: Runtime
     gateway: GatewayClient
     proxy_server: Callable[[], ProxyServer]
+    tunnels: Callable[[], EgressTunnels]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +95,15 @@ def compose_bots(needs: BotNeeds) -> BotParts:
     bot_side = BotSide(
         runtime,
         needs.proxy_server,
+        needs.tunnels,
+        egress_port=settings.proxy.egress_port,
         port=settings.server.port,
         fixed_url=settings.proxy.url_for_bots and settings.proxy_url_for_bots,
         loopback_url=settings.proxy_url_for_bots,
     )
     workspaces = Workspaces((settings.data_dir / "bots").resolve())
     record = BotRecord(database, clock)
-    maker = Maker(database, runtime, workspaces, needs.catalog, needs.box, bot_side.url)
+    maker = Maker(database, runtime, workspaces, needs.catalog, needs.box, bot_side.url, bot_side.egress)
     prover = Prover(
         needs.gateway,
         _witness(database, needs.usage),

@@ -41,6 +41,7 @@ from clawbot_manager.infra.events.bus import EventBus
 from clawbot_manager.infra.http import EgressDeniedError, EgressPolicy, check_base_url
 from clawbot_manager.kit.clock import Clock, SystemClock
 from clawbot_manager.proxy.app import ProxyApp
+from clawbot_manager.proxy.egress_tunnels import EgressTunnels, TunnelEnd
 from clawbot_manager.proxy.forward import UpstreamClient
 from clawbot_manager.proxy.wire import ProxyServer
 from clawbot_manager.runtimes.base import Runtime
@@ -188,6 +189,7 @@ def compose(
             runtime=runtime,
             gateway=gateway,
             proxy_server=proxy_server,
+            tunnels=lambda: EgressTunnels(plane.snapshots, policy, _log_tunnel),
         )
     )
     prober = VendorProber(catalog, box, policy, clock)
@@ -252,6 +254,10 @@ def compose(
     )
 
 
+def _log_tunnel(end: TunnelEnd) -> None:
+    _log.info("egress.tunnel", **end._asdict())
+
+
 def _report_failure(name: str, error: BaseException) -> None:
     _log.error("proxy.task_failed", task=name, exc_info=error)
 
@@ -270,7 +276,7 @@ def _runtime(settings: Settings, hasher: TokenHasher) -> Runtime:
         instance_label=hasher.derive("installation")[:12],
         docker_url=settings.runtime.docker_url,
         images=(settings.runtime.image, settings.runtime.openclaw_image),
-        proxy_ports=(settings.server.port,),
+        proxy_ports=(settings.server.port, settings.proxy.egress_port),
         firewall=settings.runtime.firewall,
     )
     try:

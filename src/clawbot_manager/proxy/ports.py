@@ -36,7 +36,8 @@ class BotIdentity:
     """The bot that a token belongs to. `tags` are the bot's key tags in order of preference.
 
     `pinned_keys` maps a vendor to the one key the bot's owner picked for it; absent = choose from the pool.
-    `expires_at` is when the token stops, None = never by itself.
+    `expires_at` is when the token stops, None = never by itself. `egress` are the hosts (`name` for port 443,
+    or `name:port`) that the bot itself may reach by a tunnel.
     """
 
     bot_id: UUID
@@ -47,6 +48,7 @@ class BotIdentity:
     vendors: frozenset[str]
     pinned_keys: dict[str, UUID] = field(default_factory=dict)
     expires_at: datetime | None = None
+    egress: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,6 +64,12 @@ class ProxySettings(_Group):
     max_json_body_bytes: int = Field(default=32 * 1024 * 1024, ge=1024)
     bot_parallel_requests: int = Field(default=0, ge=0)
     bot_requests_per_minute: int = Field(default=0, ge=0)
+    egress_port: int = Field(
+        default=7101,
+        ge=1,
+        le=65535,
+        description="Where bots find the way to hosts they may reach",
+    )
     workers: int = Field(default=1, ge=1, le=64)
     poll_seconds: float = Field(default=0.2, gt=0, le=60)
     usage_flush_seconds: float = Field(default=0.2, gt=0, le=10)

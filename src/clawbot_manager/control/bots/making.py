@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 import structlog
 
@@ -30,6 +31,7 @@ class Maker:
         catalog: Catalog,
         box: SecretBox,
         proxy_url: Callable[[], str | None],
+        egress: Callable[[], str | None],
     ) -> None:
         self._database = database
         self._runtime = runtime
@@ -37,6 +39,7 @@ class Maker:
         self._catalog = catalog
         self._box = box
         self._proxy_url = proxy_url
+        self._egress = egress
 
     def places(self, bot: Bot) -> Places:
         """Where the bot finds its directories and its port."""
@@ -80,9 +83,24 @@ class Maker:
             workspace=self._workspaces.workspace(bot.id),
             state_dir=self._workspaces.state(bot.id),
             port=bot.port,
-            environment=agent_of(bot).environment(brief, tokens),
+            environment={**agent_of(bot).environment(brief, tokens), **self._way_out(bot, proxy_token)},
             limits=limits_of(bot),
         )
+
+    def _way_out(self, bot: Bot, proxy_token: str) -> dict[str, str]:
+        """What makes a bot's program use the tunnels to the hosts that its owner allows; {} without any."""
+        where = self._egress()
+        if where is None or not bot.config.get("egress"):
+            return {}
+        url = f"http://bot:{proxy_token}@{where}"
+        inside = urlsplit(self._known_proxy_url()).hostname or ""
+        return {
+            "HTTPS_PROXY": url,
+            "https_proxy": url,
+            "NO_PROXY": inside,
+            "no_proxy": inside,
+            "NODE_USE_ENV_PROXY": "1",
+        }
 
     def _known_proxy_url(self) -> str:
         url = self._proxy_url()

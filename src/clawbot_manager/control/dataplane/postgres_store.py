@@ -54,8 +54,8 @@ _TOKENS = (
     "FROM bot_tokens WHERE revoked_at IS NULL"
 )
 _BOTS = (
-    f"SELECT {_hex('id')}, hostname, {_hex('owner_id')}, config ->> 'tags', config ->> 'providers' "
-    "FROM bots WHERE deleted_at IS NULL"
+    f"SELECT {_hex('id')}, hostname, {_hex('owner_id')}, config ->> 'tags', config ->> 'providers', "
+    "config ->> 'egress' FROM bots WHERE deleted_at IS NULL"
 )
 _KEYS = (
     f"SELECT {_hex('id')}, owner_kind, {_hex('owner_id')}, vendor, label, tag, base_url, api_type, "

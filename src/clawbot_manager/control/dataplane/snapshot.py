@@ -208,6 +208,7 @@ class _BotFacts:
         self._owner_id = UUID(row.owner_id)
         self._tags = tuple(orjson.loads(row.tags))
         self._vendors = frozenset(provider["vendor"] for provider in providers)
+        self._egress = frozenset(orjson.loads(row.egress) if row.egress else ())
         self._pinned = {
             provider["vendor"]: UUID(provider["key_id"]) for provider in providers if provider.get("key_id")
         }
@@ -222,6 +223,7 @@ class _BotFacts:
             vendors=self._vendors,
             pinned_keys=self._pinned,
             expires_at=_time(expires_at),
+            egress=self._egress,
         )
 
 

@@ -29,8 +29,8 @@ _INSERT = (
 _NEXT_BATCH = "SELECT id, body FROM usage_batches WHERE id > ? ORDER BY id LIMIT 1"
 _TOKENS = "SELECT token_hash, id, bot_id, expires_at FROM bot_tokens WHERE revoked_at IS NULL"
 _BOTS = (
-    "SELECT id, hostname, owner_id, json_extract(config, '$.tags'), json_extract(config, '$.providers') "
-    "FROM bots WHERE deleted_at IS NULL"
+    "SELECT id, hostname, owner_id, json_extract(config, '$.tags'), json_extract(config, '$.providers'), "
+    "json_extract(config, '$.egress') FROM bots WHERE deleted_at IS NULL"
 )
 _KEYS = (
     "SELECT id, owner_kind, owner_id, vendor, label, tag, base_url, api_type, sealed_secret, version "

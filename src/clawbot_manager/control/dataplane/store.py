@@ -30,13 +30,14 @@ class TokenRow(NamedTuple):
 
 
 class BotRow(NamedTuple):
-    """A bot that is not deleted. `tags` and `providers` are JSON: text in a list, and `BotProvider`s."""
+    """A bot that is not deleted. `tags`, `providers` and `egress` are JSON: text, `BotProvider`s, hosts."""
 
     bot_id: str
     hostname: str
     owner_id: str
     tags: str
     providers: str
+    egress: str | None = None
 
 
 class KeyRow(NamedTuple):

@@ -11,21 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
+from tests.support.browser import chromium
 from tests.support.program import Program, call, free_port, wait_for
 
 REAL_KEY = "sk-canary-the-real-provider-key-0a1b2c3d4e5f"
-CHROMIUM = "/usr/bin/chromium"
-QUIET = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 @dataclass
@@ -76,11 +67,9 @@ def program(tmp_path: Path, upstream: Upstream) -> Iterator[Program]:
 
 @pytest.fixture
 def browser() -> Iterator[Browser]:
-    """A browser of this test's own: while Playwright is open, its event loop keeps others from running."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+    """A browser of this test's own."""
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -192,6 +192,7 @@ class TestUpgrade:
         assert (seen["image"], seen["upgrade"], seen["is_upgrading"]) == (IMAGE, before, False)
         assert runtime.world.images[identity] == IMAGE
         assert IMAGE not in runtime.world.missing
+        assert [one["reason"] for one in (await user.get("/api/bot/scout/backup")).json] == ["upgrade"]
 
     async def test_it_goes_back_when_no_prompt_comes_back(
         self, user: Api, runtime: FakeRuntime, gateway: FakeGateway

@@ -639,7 +639,7 @@ export interface paths {
         put?: never;
         /**
          * Upgrade Bot
-         * @description Make the bot from another image; it goes back by itself when it does not prove itself with it.
+         * @description Back the bot up and make it from another image; it goes back if it does not prove itself with it.
          */
         post: operations["upgrade_bot"];
         delete?: never;

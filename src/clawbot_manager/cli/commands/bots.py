@@ -88,6 +88,9 @@ def create(
     ] = None,
     memory_mb: Annotated[int | None, typer.Option("--memory-mb", min=32, help="Memory it may use.")] = None,
     cpus: Annotated[float | None, typer.Option("--cpus", min=0.05, help="Cores it may use.")] = None,
+    egress: Annotated[
+        list[str] | None, typer.Option("--egress", help="A host it may reach itself. Repeatable.")
+    ] = None,
     no_start: Annotated[bool, typer.Option("--no-start", help="Do not start it now.")] = False,
     wait: WaitOption = None,
     timeout: TimeoutOption = 300,
@@ -114,6 +117,8 @@ def create(
     }
     if agent:
         body["agent"] = agent
+    if egress:
+        body["egress"] = egress
     limits = {"memory_mb": memory_mb, "cpus": cpus}
     if any(value is not None for value in limits.values()):
         body["limits"] = {name: value for name, value in limits.items() if value is not None}

@@ -68,12 +68,19 @@ class BotChanges:
         bot = await self._living(tx, caller, hostname)
         if bot.previous_image is not None:
             raise BotUpgradingError("Wait until the upgrade that is under way has proved itself.")
-        before, image = self._agents.image_of(bot), given.image or self._agents.images[bot.agent]
+        before, image = self._agents.image_of(bot), self._wanted_image(bot, given)
         if image != before:
             bot.image, bot.previous_image = image, before
             self._renew(bot)
             self._wanted(tx, bot, "upgrade_wanted", f"From {before} to {image}.")
         return bot
+
+    def is_other_image(self, bot: Bot, given: BotUpgradeIn) -> bool:
+        """Whether an upgrade would change anything."""
+        return self._wanted_image(bot, given) != self._agents.image_of(bot)
+
+    def _wanted_image(self, bot: Bot, given: BotUpgradeIn) -> str:
+        return given.image or self._agents.images[bot.agent]
 
     async def _living(self, tx: Transaction, caller: Caller, hostname: str) -> Bot:
         bot = await self._bots.get(tx, caller, hostname)

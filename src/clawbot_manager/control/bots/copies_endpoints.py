@@ -10,8 +10,7 @@ from fastapi.responses import StreamingResponse
 
 from clawbot_manager.control.access.endpoints import SignedInCaller
 from clawbot_manager.control.bots import repository
-from clawbot_manager.control.bots.copies import BotCopies
-from clawbot_manager.control.bots.endpoints import Bots, Operations
+from clawbot_manager.control.bots.endpoints import Bots, Copies, Db, Operations
 from clawbot_manager.control.bots.kept_logs import KeptLogs
 from clawbot_manager.control.bots.schemas import (
     BackupOut,
@@ -38,9 +37,7 @@ from clawbot_manager.kit.errors import NotFoundError
 
 router = APIRouter(prefix="/api/bot", tags=["bot"], responses=SIGNED_IN)
 
-Copies = Annotated[BotCopies, Depends(service(BotCopies))]
 Kept = Annotated[KeptLogs, Depends(service(KeptLogs))]
-Db = Annotated[Database, Depends(service(Database))]
 
 _ARCHIVE: dict[int | str, dict[str, Any]] = {
     200: {"content": {"application/gzip": {}}, "description": "A gzipped tar: `bot.json` and `files/…`"}

@@ -9,6 +9,7 @@ from fastapi.responses import StreamingResponse
 from clawbot_manager.control.access.endpoints import AdminCaller, SignedInCaller
 from clawbot_manager.control.bots import repository
 from clawbot_manager.control.bots.changes import BotChanges
+from clawbot_manager.control.bots.copies import BotCopies
 from clawbot_manager.control.bots.operations import BotOperations
 from clawbot_manager.control.bots.orphans import Orphans
 from clawbot_manager.control.bots.schemas import (
@@ -44,6 +45,7 @@ from clawbot_manager.control.shared.edge import (
     service,
 )
 from clawbot_manager.control.shared.schemas import PageOut
+from clawbot_manager.infra.db import Database
 from clawbot_manager.infra.telemetry.logs import trace_id_var
 
 router = APIRouter(prefix="/api/bot", tags=["bot"], responses=SIGNED_IN)
@@ -52,6 +54,8 @@ Bots = Annotated[BotService, Depends(service(BotService))]
 Changes = Annotated[BotChanges, Depends(service(BotChanges))]
 Tokens = Annotated[BotTokens, Depends(service(BotTokens))]
 FoundOrphans = Annotated[Orphans, Depends(service(Orphans))]
+Copies = Annotated[BotCopies, Depends(service(BotCopies))]
+Db = Annotated[Database, Depends(service(Database))]
 Operations = Annotated[BotOperations, Depends(service(BotOperations))]
 
 _EVENTS: dict[int | str, dict[str, Any]] = {
@@ -148,12 +152,18 @@ async def upgrade_bot(
     caller: SignedInCaller,
     hostname: HostnamePath,
     given: BotUpgradeIn,
-    tx: WriteTx,
     bots: Bots,
     changes: Changes,
+    copies: Copies,
+    database: Db,
 ) -> BotOut:
-    """Make the bot from another image; it goes back by itself when it does not prove itself with it."""
-    return await bots.show(tx, caller, await changes.upgrade(tx, caller, hostname, given))
+    """Back the bot up and make it from another image; it goes back if it does not prove itself with it."""
+    async with database.reading() as tx:
+        is_other = changes.is_other_image(await bots.get(tx, caller, hostname), given)
+    if is_other:
+        await copies.back_up(caller, hostname, "upgrade")
+    async with database.transaction() as tx:
+        return await bots.show(tx, caller, await changes.upgrade(tx, caller, hostname, given))
 
 
 @router.get("/{hostname}/events", responses=problems(404))

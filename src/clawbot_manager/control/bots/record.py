@@ -16,6 +16,7 @@ _log = structlog.get_logger(__name__)
 
 MAX_BACKOFF = timedelta(seconds=60)
 _LONGEST_DETAIL = 500
+_KEPT_EVENTS = 1000
 
 
 class BotRecord:
@@ -84,6 +85,7 @@ class BotRecord:
             last = await repository.last_event(tx, bot_id)
             if last is None or (last.code, last.detail) != (code, _text(detail) if detail else None):
                 note(tx, bot_id, self._clock.now(), level, code, detail)
+                await repository.trim_events(tx, bot_id, _KEPT_EVENTS)
 
 
 def note(

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Select, func, or_, select, update
+from sqlalchemy import Select, delete, func, or_, select, update
 
 from clawbot_manager.control.bots.models import Bot, BotBackup, BotEvent, BotToken
 from clawbot_manager.control.bots.schemas import BotState
@@ -101,6 +101,14 @@ async def last_event(tx: Transaction, bot_id: UUID) -> BotEvent | None:
     query = select(BotEvent).where(BotEvent.bot_id == bot_id).order_by(BotEvent.id.desc()).limit(1)
     found: BotEvent | None = await tx.scalar(query)
     return found
+
+
+async def trim_events(tx: Transaction, bot_id: UUID, most: int) -> None:
+    """Forget what happened to a bot longest ago, beyond so many."""
+    of_bot = select(BotEvent.id).where(BotEvent.bot_id == bot_id).order_by(BotEvent.id.desc())
+    oldest = await tx.scalar(of_bot.offset(most).limit(1))
+    if oldest is not None:
+        await tx.execute(delete(BotEvent).where(BotEvent.bot_id == bot_id, BotEvent.id <= oldest))
 
 
 async def events(tx: Transaction, bot_id: UUID, cursor: str | None, limit: int) -> Page[BotEvent]:

@@ -49,7 +49,7 @@ class BotSide:
 
     def egress(self) -> str | None:
         """`host:port` of the way out for hosts that bots may reach; None where there is none."""
-        return f"{self._host}:{self._egress_port}" if self._host is not None else None
+        return f"{self._host}:{self._egress_port}" if self._tunnels is not None else None
 
     async def start(self, *, serves: bool) -> None:
         """Find the address, and go on looking; `serves`: listen there too."""

@@ -1,4 +1,4 @@
-"""What agents are told: the same bytes for the same bot, no secret in a file, no variable of a user's text."""
+"""What agents are told: the same bytes for the same bot, no secret in a file, no variable from a user."""
 
 from __future__ import annotations
 

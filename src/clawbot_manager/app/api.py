@@ -11,6 +11,7 @@ from clawbot_manager.control.access.endpoints import router as access
 from clawbot_manager.control.accounts.endpoints import router as accounts
 from clawbot_manager.control.bots.copies_endpoints import router as copies
 from clawbot_manager.control.bots.endpoints import router as bots
+from clawbot_manager.control.bots.relay_endpoints import router as relay
 from clawbot_manager.control.diagnostics.endpoints import router as diagnostics
 from clawbot_manager.control.personas.endpoints import router as personas
 from clawbot_manager.control.shared.problems import install_problem_handlers
@@ -33,7 +34,7 @@ def create_api(services: Mapping[type[Any], Any], *, secure_cookies: bool) -> Fa
     api.state.services = services
     api.state.secure_cookies = secure_cookies
     install_problem_handlers(api)
-    for router in (accounts, access, vault, personas, copies, bots, usage, diagnostics):
+    for router in (accounts, access, vault, personas, copies, relay, bots, usage, diagnostics):
         api.include_router(router)
     api.openapi = lambda: openapi_document(api)  # type: ignore[method-assign]
     return api

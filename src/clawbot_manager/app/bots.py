@@ -20,6 +20,7 @@ from clawbot_manager.control.bots.orphans import Orphans
 from clawbot_manager.control.bots.proof import Prover, Traffic, Witness
 from clawbot_manager.control.bots.reconciler import Reconciler
 from clawbot_manager.control.bots.record import BotRecord
+from clawbot_manager.control.bots.relay import GatewayRelay
 from clawbot_manager.control.bots.running import RunningRules, RunningSteps
 from clawbot_manager.control.bots.service import BotRules, BotService
 from clawbot_manager.control.bots.steps import BotSteps, StepRules
@@ -58,6 +59,7 @@ class BotNeeds:
     usage: UsageService
     runtime: Runtime
     gateway: GatewayClient
+    relay: GatewayRelay
     proxy_server: Callable[[], ProxyServer]
     tunnels: Callable[[], EgressTunnels]
 
@@ -163,6 +165,7 @@ def compose_bots(needs: BotNeeds) -> BotParts:
         BotOperations: BotOperations(database, bots, runtime, needs.gateway, needs.box, clock),
         BotCopies: copies,
         KeptLogs: kept_logs,
+        GatewayRelay: needs.relay,
         Orphans: Orphans(database, runtime, workspaces, clock),
     }
     return BotParts(bots, reconciler, bot_side, maker, prover, services)

@@ -16,6 +16,7 @@ from clawbot_manager.control.access.service import AccessService
 from clawbot_manager.control.accounts.service import AccountService
 from clawbot_manager.control.bots.gateway import GatewayClient
 from clawbot_manager.control.bots.reconciler import Reconciler
+from clawbot_manager.control.bots.relay import GatewayRelay
 from clawbot_manager.control.dataplane.owners import tell_owners
 from clawbot_manager.control.dataplane.plane import DataPlane, build_data_plane, open_store
 from clawbot_manager.control.dataplane.prober import VendorProber
@@ -70,6 +71,7 @@ class Installation:
     reviver: KeyReviver
     unpacker: UsageUnpacker
     gateway: GatewayClient
+    relay: GatewayRelay
     upstream: UpstreamClient
     proxy: ProxyApp
     wire: ProxyServer
@@ -103,6 +105,7 @@ class Installation:
         """
         await self.plane.close()
         await self.gateway.close()
+        await self.relay.close()
         await self.runtime.close()
         await self.database.close()
 
@@ -174,7 +177,7 @@ def compose(
     def proxy_server() -> ProxyServer:
         return ProxyServer(pipeline, policy=policy, config=config, on_failure=_report_failure)
 
-    gateway = gateway or GatewayClient()
+    gateway, relay = gateway or GatewayClient(), GatewayRelay()
     parts = compose_bots(
         BotNeeds(
             settings=settings,
@@ -188,6 +191,7 @@ def compose(
             usage=usage,
             runtime=runtime,
             gateway=gateway,
+            relay=relay,
             proxy_server=proxy_server,
             tunnels=lambda: EgressTunnels(plane.snapshots, policy, _log_tunnel),
         )
@@ -246,6 +250,7 @@ def compose(
         reviver=KeyReviver(database, prober, clock),
         unpacker=UsageUnpacker(open_store(plane_config), poll_seconds=_UNPACK_SECONDS),
         gateway=gateway,
+        relay=relay,
         upstream=upstream,
         proxy=ProxyApp(pipeline, upstream),
         wire=proxy_server(),

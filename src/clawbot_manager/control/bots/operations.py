@@ -42,6 +42,26 @@ class BotOperations:
         async with self._database.reading() as tx:
             return await self._bots.get(tx, caller, hostname)
 
+    async def _running(self, caller: Caller, hostname: str) -> tuple[Bot, str]:
+        """The caller's bot, and where its gateway answers."""
+        bot = await self._bot(caller, hostname)
+        try:
+            instance = await self._runtime.inspect(bot.id)
+        except RuntimeUnavailableError as error:
+            raise runtime_down(error) from error
+        if bot.state != "running" or instance is None or instance.endpoint is None:
+            raise BotNotRunningError("Start the bot, and wait until it is running.")
+        return bot, instance.endpoint
+
+    async def gateway(self, caller: Caller, hostname: str) -> tuple[str, str]:
+        """Where the gateway of the caller's bot answers, and its token: for the relay alone.
+
+        Raises:
+            BotNotFoundError, BotNotRunningError, RuntimeDownError.
+        """
+        bot, endpoint = await self._running(caller, hostname)
+        return endpoint, self._box.open(bot.sealed_operator_token, context=bot.seal_context)
+
     async def logs(self, caller: Caller, hostname: str, tail: int) -> BotLogsOut:
         """The last lines that the bot wrote.
 
@@ -99,17 +119,11 @@ class BotOperations:
         Raises:
             BotNotFoundError, BotNotRunningError, BotUnreachableError, RuntimeDownError.
         """
-        bot = await self._bot(caller, hostname)
-        try:
-            instance = await self._runtime.inspect(bot.id)
-        except RuntimeUnavailableError as error:
-            raise runtime_down(error) from error
-        if bot.state != "running" or instance is None or instance.endpoint is None:
-            raise BotNotRunningError("Start the bot, and wait until it is running.")
+        bot, endpoint = await self._running(caller, hostname)
         # the same words of two users are two conversations
         conversation = f"{caller.user_id}:{given.conversation or uuid4()}"
         return await self._gateway.chat(
-            instance.endpoint,
+            endpoint,
             self._box.open(bot.sealed_operator_token, context=bot.seal_context),
             message=given.message,
             conversation=conversation,

@@ -34,6 +34,7 @@ def test_a_real_bot_from_its_creation_to_its_end(
     asked = _asked(upstream, "/chat/completions")
     assert SOUL in asked, "the persona is in the system prompt"
     assert "Hello from the mock" in _says(program)
+    assert program.call("GET", "/api/bot/fox/gateway/readyz").json["ready"] is True
     _holds_no_key(engine, container, program, upstream)
     _cannot_get_out(program, engine, container)
 

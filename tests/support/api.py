@@ -119,7 +119,7 @@ async def serving(installation: Installation, role: Role = "all") -> AsyncIterat
         lifespan="on",
         log_config=None,
         access_log=False,
-        ws="none",
+        ws="websockets-sansio",
         http="httptools",
     )
     server = uvicorn.Server(config)

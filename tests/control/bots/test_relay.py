@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
-from aiohttp import web
+from aiohttp import ClientWebSocketResponse, WSMsgType, WSServerHandshakeError, web
 from yarl import URL
 
 from clawbot_manager.runtimes.fake import FakeRuntime
@@ -29,6 +29,19 @@ class Gateway:
 @pytest.fixture
 async def bots_gateway() -> AsyncIterator[Gateway]:
     gateway = Gateway()
+
+    async def talk(request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse(protocols=["chat.v2"])
+        await socket.prepare(request)
+        gateway.asked.append({"headers": {name.lower(): value for name, value in request.headers.items()}})
+        async for message in socket:
+            if message.data == "leave":
+                await socket.close(code=4001)
+            elif message.type is WSMsgType.TEXT:
+                await socket.send_str(f"you said {message.data}")
+            else:
+                await socket.send_bytes(message.data)
+        return socket
 
     async def answer(request: web.Request) -> web.StreamResponse:
         body = await request.read()
@@ -53,6 +66,7 @@ async def bots_gateway() -> AsyncIterator[Gateway]:
         return web.Response(body=b"<script>alert(1)</script>", content_type="text/html", headers=headers)
 
     app = web.Application(client_max_size=10_000_000)
+    app.router.add_get("/ws", talk)
     app.router.add_route("*", "/{path:.*}", answer)
     runner = web.AppRunner(app)
     await runner.setup()
@@ -134,3 +148,47 @@ async def test_a_bot_that_does_not_run_or_answer_is_told(
     await owner.post("/api/bot/scout/stop")
     await reaches(owner, "stopped")
     assert (await owner.get(f"{ROOT}/x")).json["code"] == "bot_not_running"
+
+
+class TestWebSockets:
+    async def _open(self, api: Api, path: str = "/ws") -> ClientWebSocketResponse:
+        headers = {"authorization": f"Bearer {api.user.token}"} if api.user else {}
+        url = f"{api.base}{ROOT}{path}".replace("http", "ws", 1)
+        return await api.session.ws_connect(url, headers=headers, protocols=["chat.v2"])
+
+    async def test_messages_go_both_ways_with_the_gateways_token(
+        self, owner: Api, bots_gateway: Gateway
+    ) -> None:
+        async with await self._open(owner) as socket:
+            assert socket.protocol == "chat.v2"
+            await socket.send_str("hello")
+            assert await socket.receive_str() == "you said hello"
+            await socket.send_bytes(bytes(200_000))
+            assert await socket.receive_bytes() == bytes(200_000)
+        (asked,) = bots_gateway.asked
+        assert asked["headers"]["authorization"].startswith("Bearer cbm_op_")
+        assert owner.user
+        assert owner.user.token not in str(asked)
+
+    async def test_the_bots_close_reaches_the_client(self, owner: Api) -> None:
+        async with await self._open(owner) as socket:
+            await socket.send_str("leave")
+            assert (await socket.receive()).type is WSMsgType.CLOSE
+            assert socket.close_code == 4001
+
+    async def test_nobody_else_gets_in(self, owner: Api, admin: Api, api: Api, bots_gateway: Gateway) -> None:
+        for stranger in (admin, api):
+            with pytest.raises(WSServerHandshakeError) as refused:
+                await self._open(stranger)
+            assert refused.value.status == 403
+        with pytest.raises(WSServerHandshakeError):
+            await self._open(owner, "/..%2f..%2fws")
+        assert bots_gateway.asked == []
+
+    async def test_it_ends_when_the_bot_stops(self, owner: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("clawbot_manager.control.bots.relay_sockets._LOOK_SECONDS", 0.1)
+        async with await self._open(owner) as socket:
+            await owner.post("/api/bot/scout/stop")
+            message = await socket.receive(timeout=20)
+            assert message.type is WSMsgType.CLOSE
+            assert socket.close_code == 1008

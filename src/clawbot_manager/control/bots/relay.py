@@ -20,7 +20,8 @@ _BODILESS = {"GET", "HEAD", "OPTIONS"}
 _HOP_BY_HOP = frozenset(
     {"connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection"}
 ) | frozenset({"te", "trailer", "transfer-encoding", "upgrade"})
-_NOT_ASKED = _HOP_BY_HOP | {"host", "authorization", "cookie", "origin", "referer", "x-api-key"}
+_SOCKET = {f"sec-websocket-{name}" for name in ("key", "version", "extensions", "protocol")}
+_NOT_ASKED = _HOP_BY_HOP | _SOCKET | {"host", "authorization", "cookie", "origin", "referer", "x-api-key"}
 _NOT_ANSWERED = _HOP_BY_HOP | {"set-cookie", "server", "location", "content-security-policy"}
 _INERT = {
     "content-security-policy": "sandbox; default-src 'none'",
@@ -61,14 +62,12 @@ class GatewayRelay:
             InvalidInputError: the path would leave the gateway.
             BotUnreachableError: the gateway does not answer.
         """
-        sent = [(name, value) for name, value in headers if name.lower() not in _NOT_ASKED]
-        sent.append(("authorization", f"Bearer {operator_token}"))
-        url = URL(endpoint + _below(path) + (f"?{query}" if query else ""), encoded=True)
+        url = gateway_url(endpoint, path, query)
         try:
-            answer = await self._client().request(
+            answer = await self.session().request(
                 method,
                 url,
-                headers=sent,
+                headers=relayed_headers(headers, operator_token),
                 data=None if method in _BODILESS else body,
                 allow_redirects=False,
                 timeout=_TIMEOUT,
@@ -78,7 +77,8 @@ class GatewayRelay:
         kept = {name: value for name, value in answer.headers.items() if name.lower() not in _NOT_ANSWERED}
         return RelayedAnswer(answer.status, {**kept, **_INERT}, _pieces(answer))
 
-    def _client(self) -> aiohttp.ClientSession:
+    def session(self) -> aiohttp.ClientSession:
+        """The one client; made when there is a loop."""
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 cookie_jar=aiohttp.DummyCookieJar(),
@@ -92,6 +92,21 @@ class GatewayRelay:
         """Close all connections."""
         if self._session is not None:
             await self._session.close()
+
+
+def gateway_url(endpoint: str, path: str, query: str) -> URL:
+    """Where a client's path and query lead.
+
+    Raises:
+        InvalidInputError: the path would leave the gateway.
+    """
+    return URL(endpoint + _below(path) + (f"?{query}" if query else ""), encoded=True)
+
+
+def relayed_headers(headers: Iterable[tuple[str, str]], operator_token: str) -> list[tuple[str, str]]:
+    """What of a client's headers goes on, with the gateway's token in place of the client's."""
+    kept = [(name, value) for name, value in headers if name.lower() not in _NOT_ASKED]
+    return [*kept, ("authorization", f"Bearer {operator_token}")]
 
 
 def _below(path: str) -> str:

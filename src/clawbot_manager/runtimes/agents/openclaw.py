@@ -98,6 +98,7 @@ def _config(brief: Brief) -> dict[str, Any]:
                 "model": {"primary": _primary(primary), "fallbacks": [_primary(other) for other in others]},
                 "workspace": f"{brief.places.state}/files",
                 "skipBootstrap": True,
+                "bootstrapMaxChars": 24_000,  # our personas may have 20,000, which is its own limit
                 "heartbeat": {"every": "0m"},  # it would call the model by itself, at its owner's cost
                 "skills": [],
             }

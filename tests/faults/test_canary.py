@@ -97,6 +97,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
                 "CLAWBOT_LOG__LEVEL": "debug",
                 "CLAWBOT_LOG__FORMAT": "json",
                 "CLAWBOT_RUNTIME__KIND": "process",
+                "CLAWBOT_RUNTIME__PROOF": "false",  # what the provider says here is no answer
                 "CLAWBOT_RUNTIME__FIRST_PORT": str(free_port()),
                 "CLAWBOT_PROXY__USAGE_PATIENCE_SECONDS": "0.3",
             },

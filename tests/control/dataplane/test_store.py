@@ -89,7 +89,7 @@ def test_every_column_of_usage_is_written() -> None:
             {
                 "owner_kind", "name", "desired", "revision", "sealed_operator_token", "node", "port", "state",
                 "health", "code", "detail", "observed_at", "started_at", "failures", "retry_at", "created_at",
-                "updated_at",
+                "updated_at", "agent", "image", "previous_image", "applied", "proved_revision", "proved_at",
             },
         ),
         (DataPlaneVersion, {"id", "version"}, set()),
@@ -365,6 +365,7 @@ def _a_bot(hostname: str, **change: Any) -> Bot:
         "desired": "running",
         "revision": 1,
         "sealed_operator_token": "x",
+        "agent": "builtin",
         "node": "here",
         "port": None,
         "state": "running",

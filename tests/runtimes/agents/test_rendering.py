@@ -109,8 +109,11 @@ class TestOpenClaw:
     @pytest.mark.parametrize("scope", ["user", "channel", "global"])
     def test_conversations_are_kept_apart_as_wanted(self, scope: str) -> None:
         told = openclaw(replace(BRIEF, features={**BRIEF.features, "session_scope": scope}))
-        assert told["session"] == {
-            "user": {"dmScope": "per-channel-peer", "groupScope": "per-group"},
-            "channel": {"dmScope": "main", "groupScope": "per-group"},
-            "global": {"dmScope": "main", "groupScope": "main"},
-        }[scope]
+        assert (
+            told["session"]
+            == {
+                "user": {"dmScope": "per-channel-peer", "groupScope": "per-group"},
+                "channel": {"dmScope": "main", "groupScope": "per-group"},
+                "global": {"dmScope": "main", "groupScope": "main"},
+            }[scope]
+        )

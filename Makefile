@@ -45,7 +45,7 @@ test: test-python test-web ## Run all tests, end-to-end too (ARGS go to pytest)
 test-python: ## Run the Python tests on WORKERS processes (ARGS go to pytest)
 	@$(SETUP) dev console
 	@./scripts/install-test-services.sh
-	$(BIN)/pytest -n $(WORKERS) $(ARGS)
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 test-web: ## Run the console's own tests
 	@$(SETUP) dev web

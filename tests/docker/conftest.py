@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import REAL_KEY, Upstream
 from tests.services import bot_images, docker, docker_supervisor
-from tests.support.program import Program, call, free_port, wait_for
+from tests.support.program import Program, free_port, wait_for
+from tests.support.provider import Upstream, provider
 
 
 @dataclass
@@ -45,24 +43,9 @@ def engine() -> Engine:
 
 @pytest.fixture
 def upstream(tmp_path: Path) -> Iterator[Upstream]:
-    """A provider in another process, of every dialect, that takes the real key and no other."""
-    port, log = free_port(), tmp_path / "upstream.jsonl"
-    log.touch()
-    command = [sys.executable, "-m", "tests.fakes.upstream", "--port", str(port)]
-    process = subprocess.Popen([*command, "--log", str(log), "--key", REAL_KEY])
-    upstream = Upstream(f"http://127.0.0.1:{port}/v1", log)
-
-    def answers() -> bool:
-        try:
-            return call("GET", f"{upstream.url}/models").status in {200, 401}
-        except OSError:
-            return False
-
-    wait_for(answers, what="the mock provider answers")
-    log.write_text("")
-    yield upstream
-    process.terminate()
-    process.wait(10)
+    """The provider."""
+    with provider(tmp_path) as upstream:
+        yield upstream
 
 
 MakeProgram = Callable[..., Program]

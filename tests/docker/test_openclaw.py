@@ -9,10 +9,10 @@ import psutil
 import pytest
 
 from tests.docker.conftest import Engine, MakeProgram
-from tests.e2e.conftest import REAL_KEY, Upstream
 from tests.services import bot_images
 from tests.support import secrecy
 from tests.support.program import Program, wait_for
+from tests.support.provider import REAL_KEY, Upstream
 
 pytestmark = pytest.mark.timeout(900)  # the first time its packages and its image are prepared
 

@@ -2,53 +2,22 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.support.browser import chromium
-from tests.support.program import Program, call, free_port, wait_for
-
-REAL_KEY = "sk-canary-the-real-provider-key-0a1b2c3d4e5f"
-
-
-@dataclass
-class Upstream:
-    """The mock provider's address and what it has seen."""
-
-    url: str
-    log: Path
-
-    def seen(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.log.read_text().splitlines()]
+from tests.support.program import Program, free_port
+from tests.support.provider import Upstream, provider
 
 
 @pytest.fixture
 def upstream(tmp_path: Path) -> Iterator[Upstream]:
-    port, log = free_port(), tmp_path / "upstream.jsonl"
-    log.touch()
-    command = [sys.executable, "-m", "tests.fakes.upstream", "--port", str(port)]
-    process = subprocess.Popen([*command, "--log", str(log), "--key", REAL_KEY])
-    upstream = Upstream(f"http://127.0.0.1:{port}/v1", log)
-
-    def answers() -> bool:
-        try:
-            return call("GET", f"{upstream.url}/models").status in {200, 401}
-        except OSError:
-            return False
-
-    wait_for(answers, what="the mock provider answers")
-    log.write_text("")
-    yield upstream
-    process.terminate()
-    process.wait(10)
+    """The provider."""
+    with provider(tmp_path) as upstream:
+        yield upstream
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.conftest import REAL_KEY, Upstream
 from tests.support.program import PASSWORD, Program
+from tests.support.provider import REAL_KEY, Upstream
 
 HOSTNAME = "scout"
 _RUNS = 40_000

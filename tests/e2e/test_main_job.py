@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.conftest import REAL_KEY, Upstream
 from tests.support import secrecy
 from tests.support.program import PASSWORD, Program, wait_for
+from tests.support.provider import REAL_KEY, Upstream
 
 pytestmark = pytest.mark.e2e
 

@@ -49,7 +49,7 @@ class World:
         if token is not None:
             basic = base64.b64encode(f"bot:{token}".encode()).decode()
             head += f"Proxy-Authorization: Basic {basic}\r\n"
-        writer.write(f"{head}\r\n".encode())
+        writer.write(f"{head}\r\n".encode("latin-1"))
         answer = (await reader.readuntil(b"\r\n\r\n")).decode()
         return answer.split("\r\n")[0], reader, writer
 
@@ -127,6 +127,11 @@ async def test_a_host_that_does_not_answer(world: World) -> None:
 
 async def test_nothing_but_connect(world: World) -> None:
     assert await world.refused(method="GET") == 405
+
+
+@pytest.mark.parametrize("target", ["localhost:99999", f"{'x' * 300}:443", "localhost:²"])
+async def test_what_is_no_host_and_port(world: World, target: str) -> None:
+    assert await world.refused(target=target) in {400, 405}
 
 
 async def test_what_is_taken_back_is_cut(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,14 +1,19 @@
 """Where bots reach the proxy: an address that their runtime knows, and a listener there for nothing else."""
 
 import asyncio
-import contextlib
 from collections.abc import Callable
 
 import structlog
 
+from clawbot_manager.kit.tasks import TaskOwner
 from clawbot_manager.proxy.egress_tunnels import EgressTunnels
 from clawbot_manager.proxy.wire import ProxyServer
-from clawbot_manager.runtimes.base import InstanceFailedError, Runtime, RuntimeUnavailableError
+from clawbot_manager.runtimes.base import (
+    InstanceFailedError,
+    InstanceNotFoundError,
+    Runtime,
+    RuntimeUnavailableError,
+)
 
 _log = structlog.get_logger(__name__)
 
@@ -41,7 +46,7 @@ class BotSide:
         self._url: str | None = fixed_url
         self._host: str | None = None
         self._server: ProxyServer | None = None
-        self._task: asyncio.Task[None] | None = None
+        self._tasks = TaskOwner(_report_failure)
 
     def url(self) -> str | None:
         """The base URL that goes into bots' settings, without a trailing slash; None: not known yet."""
@@ -54,16 +59,11 @@ class BotSide:
     async def start(self, *, serves: bool) -> None:
         """Find the address, and go on looking; `serves`: listen there too."""
         await self._look(serves)
-        loop = asyncio.get_running_loop()
-        self._task = loop.create_task(self._look_forever(serves), name="bot side")
+        self._tasks.start(self._look_forever(serves), name="bot side")
 
     async def close(self) -> None:
         """Take no more requests there."""
-        task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        await self._tasks.close()
         await self._leave()
 
     async def _look_forever(self, serves: bool) -> None:
@@ -78,7 +78,7 @@ class BotSide:
                 self._url = self._fixed_url or self._loopback_url
             elif host != self._host:
                 await self._move(host, serves)
-        except (RuntimeUnavailableError, InstanceFailedError, OSError) as error:
+        except (RuntimeUnavailableError, InstanceFailedError, InstanceNotFoundError, OSError) as error:
             # what is there goes on: an engine that is away for a moment takes no address with it
             _log.warning("bot_side.unknown", error=str(error))
 
@@ -109,3 +109,7 @@ class BotSide:
         server, self._server, self._host = self._server, None, None
         if server is not None:
             await server.close(_DRAIN_SECONDS)
+
+
+def _report_failure(name: str, error: BaseException) -> None:
+    _log.error("bot_side.task_failed", task=name, exc_info=error)

@@ -9,7 +9,7 @@ import base64
 import binascii
 import contextlib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import NamedTuple
@@ -26,6 +26,8 @@ _LOOK_SECONDS = 2.0
 _MOST_OF_A_BOT = 32
 _PIECE = 64 * 1024
 _HTTPS = 443
+_LONGEST_HOST = 253
+_HIGHEST_PORT = 65_535
 
 
 class TunnelEnd(NamedTuple):
@@ -131,12 +133,8 @@ class EgressTunnels:
 
     def _may(self, token: str, host: str, port: int) -> BotIdentity | None:
         bot = self._tokens.find(token)
-        named = f"{host}:{port}"
-        return (
-            bot
-            if bot is not None and (named in bot.egress or (port == _HTTPS and host in bot.egress))
-            else None
-        )
+        names = {f"{host}:{port}", host} if port == _HTTPS else {f"{host}:{port}"}
+        return bot if bot is not None and names & bot.egress else None
 
     def _allowed(self, token: str, host: str, port: int) -> BotIdentity:
         target = f"{host}:{port}"
@@ -159,7 +157,7 @@ class EgressTunnels:
                 addresses = list(dict.fromkeys(str(one[4][0]) for one in found))
                 for address in addresses:
                     self._policy.check_address(host, port, ip_address(address))
-                return await asyncio.open_connection(addresses[0], port)  # what was checked, not the name
+                return await _open_one(addresses, port)  # what was checked, not the name
         except EgressDeniedError as error:
             raise _RefusedError(403, error.detail, bot, target) from None
         except (OSError, TimeoutError):
@@ -207,14 +205,25 @@ class EgressTunnels:
                 await asyncio.gather(*both, return_exceptions=True)
 
 
+async def _open_one(addresses: Sequence[str], port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """To the first address that answers: a name may have one that this machine has no route to."""
+    *others, last = addresses
+    for address in others:
+        with contextlib.suppress(OSError):
+            return await asyncio.open_connection(address, port)
+    return await asyncio.open_connection(last, port)
+
+
 def _asked(head: bytes) -> tuple[str, str, int]:
     """The token, host and port of a CONNECT request."""
     first, *lines = head.decode("latin-1").split("\r\n")
     method, _, rest = first.partition(" ")
     target, _, version = rest.partition(" ")
     host, _, port = target.rpartition(":")
-    if method != "CONNECT" or not version.startswith("HTTP/1.") or not port.isdigit():
+    if method != "CONNECT" or not version.startswith("HTTP/1.") or not (port.isascii() and port.isdigit()):
         raise _RefusedError(405, "Only CONNECT is served here.")
+    if len(host) > _LONGEST_HOST or int(port) > _HIGHEST_PORT:
+        raise _RefusedError(400, "This is no host and port.")
     token = ""
     for line in lines:
         name, _, value = line.partition(":")

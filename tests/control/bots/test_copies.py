@@ -224,6 +224,19 @@ class TestBackups:
         assert (await user.get("/api/bot/scout/backup")).json == []
         _only_the_bots_of(user, [identity])
 
+    async def test_a_pinned_key_is_pinned_again(self, user: Api) -> None:
+        key = {"vendor": "openai", "label": "main", "secret": "sk-test-0123456789abcdef0123"}
+        key_id = (await user.post("/api/provider-key", key)).json["id"]
+        pinned = [{"vendor": "openai", "models": ["gpt-5"], "key_id": key_id}]
+        await create(user, providers=pinned, auto_start=False)
+        made = (await user.post("/api/bot/scout/backup")).json
+        loose = [{"vendor": "openai", "models": ["gpt-5"]}]
+        assert (await user.patch("/api/bot/scout", {"providers": loose})).json["providers"][0][
+            "key_id"
+        ] is None
+        restored = (await user.post(f"/api/bot/scout/backup/{made['id']}/restore")).json
+        assert restored["providers"][0]["key_id"] == key_id
+
     async def test_a_bot_that_runs_is_not_restored(self, user: Api) -> None:
         await with_memory(user, auto_start=True)
         await reaches(user, "running")

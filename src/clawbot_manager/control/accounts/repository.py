@@ -1,5 +1,6 @@
 """All SQL of the accounts domain."""
 
+from collections.abc import Collection
 from uuid import UUID
 
 from sqlalchemy import func, or_, select
@@ -17,6 +18,12 @@ async def find_by_email(tx: Transaction, email: str) -> User | None:
     """The user with this address, whatever its case."""
     found: User | None = await tx.scalar(select(User).where(User.email == email.lower()))
     return found
+
+
+async def emails_of(tx: Transaction, user_ids: Collection[UUID]) -> dict[UUID, str]:
+    """The addresses of these users."""
+    rows = await tx.execute(select(User.id, User.email).where(User.id.in_(user_ids)))
+    return {row.id: row.email for row in rows}
 
 
 async def count_users(tx: Transaction) -> int:

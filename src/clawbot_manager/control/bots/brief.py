@@ -2,9 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from clawbot_manager.control.bots.models import Bot
@@ -27,9 +26,6 @@ class AgentRules:
     def image_of(self, bot: Bot) -> str:
         """The image that the bot's instance is wanted from."""
         return bot.image or self.images[bot.agent]
-
-
-Located = Callable[[Path, Path, int], Places]
 
 
 def agent_of(bot: Bot) -> Agent:

@@ -85,7 +85,9 @@ class BotCopies:
         async with self._database.reading() as tx:
             bot = await self._bots.get(tx, caller, hostname)
         draft = self._draft("export")
-        await asyncio.to_thread(archive.pack, draft, _packed(bot), self._files(bot.id), self._limits)
+        await asyncio.to_thread(
+            archive.pack, draft, _packed(bot, with_pins=False), self._files(bot.id), self._limits
+        )
         return draft
 
     async def import_(self, caller: Caller, hostname: str | None, body: AsyncIterator[bytes]) -> UUID:
@@ -146,7 +148,7 @@ class BotCopies:
         backup = BotBackup(id=uuid7(), bot_id=bot.id, created_at=self._clock.now(), reason=reason)
         path = self._backup(bot.id, backup.id)
         backup.size_bytes = await asyncio.to_thread(
-            archive.pack, path, _packed(bot), self._files(bot.id), self._limits
+            archive.pack, path, _packed(bot, with_pins=True), self._files(bot.id), self._limits
         )
         async with self._database.transaction() as tx:
             tx.add(backup)
@@ -200,13 +202,15 @@ class BotCopies:
             tx.tell(BotWanted(row.id))
             await tell_data_plane(tx, BotTokensChanged(row.id))
 
-    async def delete_backup(self, tx: Transaction, bot: Bot, backup_id: UUID) -> None:
-        """Forget a backup, and remove its archive.
+    async def delete_backup(self, caller: Caller, hostname: str, backup_id: UUID) -> None:
+        """Forget a backup, then remove its archive.
 
         Raises:
-            NotFoundError.
+            BotNotFoundError, NotFoundError.
         """
-        await tx.delete(await self._find(tx, bot, backup_id))
+        async with self._database.transaction() as tx:
+            bot = await self._bots.get(tx, caller, hostname)
+            await tx.delete(await self._find(tx, bot, backup_id))
         self._backup(bot.id, backup_id).unlink(missing_ok=True)
 
     def forget(self, bot_id: UUID) -> None:
@@ -243,7 +247,7 @@ class BotCopies:
 
 
 def _settings_of(bot: Bot) -> dict[str, Any]:
-    """What a bot is created with; a key that is pinned stays with its owner, not with the bot."""
+    """What a bot is created with."""
     config = bot.config
     return {
         "name": bot.name,
@@ -258,12 +262,11 @@ def _settings_of(bot: Bot) -> dict[str, Any]:
     }
 
 
-def _packed(bot: Bot) -> bytes:
+def _packed(bot: Bot, *, with_pins: bool) -> bytes:
+    """Its settings; which keys are pinned is of use to its owner alone."""
     settings = _settings_of(bot)
-    settings["providers"] = [
-        {name: value for name, value in provider.items() if name != "key_id"}
-        for provider in settings["providers"]
-    ]
+    if not with_pins:
+        settings["providers"] = [{**provider, "key_id": None} for provider in settings["providers"]]
     return orjson.dumps({"schema": _SCHEMA, "bot": settings}, option=orjson.OPT_INDENT_2)
 
 

@@ -27,7 +27,6 @@ from clawbot_manager.control.shared.edge import (
     HostnamePath,
     Limit,
     ReadTx,
-    WriteTx,
     problems,
     service,
 )
@@ -173,10 +172,10 @@ async def restore_bot(
 
 @router.delete("/{hostname}/backup/{backup_id}", status_code=204, responses=problems(404))
 async def delete_backup(
-    caller: SignedInCaller, hostname: HostnamePath, backup_id: UUID, tx: WriteTx, bots: Bots, copies: Copies
+    caller: SignedInCaller, hostname: HostnamePath, backup_id: UUID, copies: Copies
 ) -> None:
     """Forget a backup."""
-    await copies.delete_backup(tx, await bots.get(tx, caller, hostname), backup_id)
+    await copies.delete_backup(caller, hostname, backup_id)
 
 
 @router.get(

@@ -6,6 +6,8 @@ from contextlib import aclosing, suppress
 
 import orjson
 
+from clawbot_manager.runtimes.base import InstanceFailedError, RuntimeUnavailableError
+
 _HOLDS = 2000
 _TOGETHER = 200
 _KEEP_ALIVE_SECONDS = 15.0
@@ -14,25 +16,29 @@ _KEEP_ALIVE_SECONDS = 15.0
 async def events(lines: AsyncGenerator[str]) -> AsyncIterator[bytes]:
     """`{"lines": […], "dropped": n}` as they come, a comment while none do, `{"ended": true}` at the end.
 
-    A reader that is too slow loses the oldest lines that wait for it, and is told how many.
+    A reader that is too slow loses the oldest lines that wait for it, and is told how many. When the runtime
+    goes away the stream stops without an end: a reader asks again.
     """
     waiting: asyncio.Queue[str | None] = asyncio.Queue(_HOLDS)
-    dropped = 0
+    dropped, is_broken = 0, False
+
+    def put(line: str | None) -> None:
+        nonlocal dropped
+        if waiting.full():
+            waiting.get_nowait()
+            dropped += 1
+        waiting.put_nowait(line)
 
     async def collect() -> None:
-        nonlocal dropped
+        nonlocal is_broken
         try:
             async with aclosing(lines):
                 async for line in lines:
-                    if waiting.full():
-                        waiting.get_nowait()
-                        dropped += 1
-                    waiting.put_nowait(line)
+                    put(line)
+        except (RuntimeUnavailableError, InstanceFailedError):
+            is_broken = True
         finally:
-            if waiting.full():
-                waiting.get_nowait()
-                dropped += 1
-            waiting.put_nowait(None)
+            put(None)
 
     collector = asyncio.get_running_loop().create_task(collect(), name="bot log")
     try:
@@ -50,7 +56,8 @@ async def events(lines: AsyncGenerator[str]) -> AsyncIterator[bytes]:
                 lost, dropped = dropped, 0
                 yield _event({"lines": said, "dropped": lost})
             if None in batch:
-                yield _event({"ended": True})
+                if not is_broken:
+                    yield _event({"ended": True})
                 return
     finally:
         collector.cancel()

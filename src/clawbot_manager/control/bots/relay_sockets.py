@@ -14,6 +14,7 @@ _LOOK_SECONDS = 5.0
 _PING_SECONDS = 20.0
 _LARGEST_MESSAGE = 4 * 1024 * 1024
 _GONE, _FAILED, _REFUSED = 1001, 1011, 1008
+_NEVER_SENT = {1005, 1006, 1015}  # RFC 6455 section 7.4.1: words for what was not said
 
 StillAllowed = Callable[[], Awaitable[bool]]
 
@@ -81,7 +82,8 @@ async def _from_client(client: WebSocket, gateway: aiohttp.ClientWebSocketRespon
         while True:
             message = await client.receive()
             if message["type"] == "websocket.disconnect":
-                await gateway.close(code=message.get("code") or _GONE)
+                code = message.get("code") or _GONE
+                await gateway.close(code=_GONE if code in _NEVER_SENT else code)
                 return
             if (text := message.get("text")) is not None:
                 await gateway.send_str(text)
@@ -98,6 +100,7 @@ async def _from_gateway(client: WebSocket, gateway: aiohttp.ClientWebSocketRespo
                 await client.send_text(message.data)
             elif message.type is aiohttp.WSMsgType.BINARY:
                 await client.send_bytes(message.data)
-        await client.close(gateway.close_code or _FAILED)
+        code = gateway.close_code
+        await client.close(_FAILED if code is None or code in _NEVER_SENT else code)
     except (WebSocketDisconnect, RuntimeError, ConnectionError):
         return

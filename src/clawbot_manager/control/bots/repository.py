@@ -142,16 +142,6 @@ async def tokens_of_the_gone(tx: Transaction) -> Sequence[tuple[BotToken, Bot]]:
     return [(token, bot) for token, bot in await tx.execute(query)]
 
 
-async def live_tokens(tx: Transaction) -> Sequence[tuple[BotToken, Bot]]:
-    """Every token that is not revoked with its bot: for the data plane alone."""
-    query = (
-        select(BotToken, Bot)
-        .join(Bot, Bot.id == BotToken.bot_id)
-        .where(BotToken.revoked_at.is_(None), Bot.deleted_at.is_(None))
-    )
-    return [(token, bot) for token, bot in await tx.execute(query)]
-
-
 async def revoke_tokens(
     tx: Transaction, bot_id: UUID, now: datetime, *, kind: str | None = None, keep: UUID | None = None
 ) -> int:

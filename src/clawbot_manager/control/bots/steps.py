@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from time import monotonic
 from uuid import UUID
 
 import structlog
@@ -37,6 +38,7 @@ _log = structlog.get_logger(__name__)
 
 AT_ONCE = 0.0
 _SOON = 0.25
+_TELL_SECONDS = 1.0
 _PORT_TAKEN_EXIT = 69  # the built-in bot's word for it (EX_UNAVAILABLE of sysexits.h)
 
 
@@ -117,7 +119,7 @@ class BotSteps:
         except InstanceNotFoundError:
             return AT_ONCE  # it vanished under our hands: look again
         except InstanceFailedError as error:
-            return await self._running.failed(bot, "instance_failed", f"{error}.".replace("..", "."))
+            return await self._running.failed(bot, "instance_failed", f"{str(error).rstrip('.')}.")
         except OSError as error:  # of the bot's directories: no network call raises it
             why = f"The bot's workspace cannot be written: {error.strerror or type(error).__name__}."
             return await self._running.failed(bot, "workspace_failed", why)
@@ -162,10 +164,14 @@ class BotSteps:
     async def _fetch(self, bot: Bot, image: str) -> None:
         if await self._runtime.has_image(image):
             return
+        told = -_TELL_SECONDS
         async for progress in self._runtime.fetch_image(image):
-            await self._record.observe(
-                bot.id, code="image_pull", detail=f"Fetching the image {image}: {progress.text}"
-            )
+            if monotonic() < told + _TELL_SECONDS:  # an engine tells hundreds of times a second
+                continue
+            told = monotonic()
+            share = f" {100 * progress.done_bytes // progress.total_bytes} %" if progress.total_bytes else ""
+            detail = f"Fetching the image {image}: {progress.text}{share}"
+            await self._record.observe(bot.id, code="image_pull", detail=detail)
         await self._record.observe(bot.id, code=None, detail=None)
 
     async def _revoke(self, bot: Bot, token_id: UUID) -> None:
@@ -281,14 +287,8 @@ class BotSteps:
             row = await repository.get(tx, bot.id)
             if row is not None:
                 taken, row.port = row.port, await self._bots.free_port(tx, above=row.port)
-                note(
-                    tx,
-                    bot.id,
-                    self._clock.now(),
-                    "warning",
-                    "port_moved",
-                    f"{taken} is taken: {row.port} now.",
-                )
+                why = f"{taken} is taken: {row.port} now."
+                note(tx, bot.id, self._clock.now(), "warning", "port_moved", why)
                 _log.warning("bot.port_moved", bot_id=str(bot.id), hostname=bot.hostname, port=row.port)
 
     def _log_decision(self, bot: Bot, decision: Decision) -> None:

@@ -3,13 +3,11 @@
 import asyncio
 import os
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
-from sqlalchemy import select
 
-from clawbot_manager.control.accounts.models import User
+from clawbot_manager.control.accounts import repository as accounts
 from clawbot_manager.control.diagnostics.schemas import (
     ContainerUseOut,
     DiagnosticsOut,
@@ -60,13 +58,14 @@ class MachineDiagnostics:
             instances = await self._runtime.list()
         except RuntimeUnavailableError:
             return []
-        owners = await self._owners(instances)
+        async with self._database.reading() as tx:
+            owners = await accounts.emails_of(tx, {instance.owner_id for instance in instances})
         places = asyncio.Semaphore(_AT_A_TIME)
 
         async def use(instance: Instance) -> ContainerUseOut:
             row = ContainerUseOut(
                 hostname=instance.hostname,
-                owner=owners.get(str(instance.owner_id)),
+                owner=owners.get(instance.owner_id),
                 state=instance.state,
             )
             if instance.state is InstanceState.RUNNING:
@@ -88,13 +87,6 @@ class MachineDiagnostics:
             row.cpu_percent, row.processes = sample.cpu_percent, sample.processes
             row.memory_bytes, row.memory_limit_bytes = sample.memory_bytes, sample.memory_limit_bytes
             row.received_bytes, row.sent_bytes = sample.received_bytes, sample.sent_bytes
-
-    async def _owners(self, instances: Sequence[Instance]) -> dict[str, str]:
-        """Who the owners are, by id."""
-        ids = {instance.owner_id for instance in instances}
-        async with self._database.reading() as tx:
-            rows = await tx.execute(select(User.id, User.email).where(User.id.in_(ids)))
-            return {str(row.id): row.email for row in rows}
 
 
 def _gauge(name: str, percent: float, used: float | None, total: float | None) -> GaugeOut:

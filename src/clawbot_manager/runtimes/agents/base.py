@@ -56,7 +56,6 @@ class Agent(Protocol):
     limits: Limits
     ready_seconds: float
     stop_grace_seconds: float
-    reloads: bool
 
     def files(self, brief: Brief) -> Mapping[str, bytes]:
         """The files of the workspace by name, which the manager writes and the bot reads."""

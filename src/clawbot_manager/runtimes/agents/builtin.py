@@ -15,7 +15,6 @@ class BuiltinAgent:
     limits = Limits(memory_mb=256, cpus=0.5, processes=64)
     ready_seconds = 30.0
     stop_grace_seconds = 10.0
-    reloads = True
 
     def files(self, brief: Brief) -> Mapping[str, bytes]:
         """The three files of every workspace."""

@@ -32,7 +32,6 @@ class OpenClawAgent:
     limits = Limits(memory_mb=1536, cpus=1.5, processes=256)
     ready_seconds = 120.0
     stop_grace_seconds = 30.0
-    reloads = True
 
     def files(self, brief: Brief) -> Mapping[str, bytes]:
         """The three of every workspace, and OpenClaw's own configuration."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -14,6 +15,7 @@ from clawbot_manager.runtimes.fake import FakeRuntime
 from tests.control.test_bots import create
 from tests.control.test_reconciler import bot_id, reaches
 from tests.support.api import Api
+from tests.support.clock import MovableClock
 
 ROOT = "/api/bot/scout/gateway"
 
@@ -24,6 +26,7 @@ class Gateway:
 
     url: str = ""
     asked: list[dict[str, Any]] = field(default_factory=list)
+    left: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 @pytest.fixture
@@ -60,6 +63,10 @@ async def bots_gateway() -> AsyncIterator[Gateway]:
             assert request.transport is not None
             request.transport.close()
             return response
+        if request.path == "/slow":
+            while request.transport is not None:
+                await asyncio.sleep(0.02)
+            gateway.left.set()
         if request.path == "/moved":
             return web.Response(status=302, headers={"location": "http://evil.example/"})
         headers = {"set-cookie": "a=b", "content-security-policy": "default-src *", "x-own": "kept"}
@@ -150,6 +157,15 @@ async def test_a_bot_that_does_not_run_or_answer_is_told(
     assert (await owner.get(f"{ROOT}/x")).json["code"] == "bot_not_running"
 
 
+async def test_a_client_that_leaves_is_not_answered_for(owner: Api, bots_gateway: Gateway) -> None:
+    for method, data in (("GET", None), ("POST", b"x" * 100_000)):
+        bots_gateway.left.clear()
+        with pytest.raises(TimeoutError):
+            await owner.call(method, f"{ROOT}/slow", data=data, timeout=0.5)
+        async with asyncio.timeout(5):
+            await bots_gateway.left.wait()
+
+
 class TestWebSockets:
     async def _open(self, api: Api, path: str = "/ws") -> ClientWebSocketResponse:
         headers = {"authorization": f"Bearer {api.user.token}"} if api.user else {}
@@ -169,6 +185,33 @@ class TestWebSockets:
         assert asked["headers"]["authorization"].startswith("Bearer cbm_op_")
         assert owner.user
         assert owner.user.token not in str(asked)
+
+    @pytest.mark.parametrize("wanted", [["chat.v2"], []])
+    async def test_a_browser_brings_its_token_as_a_subprotocol(
+        self, owner: Api, api: Api, bots_gateway: Gateway, wanted: list[str]
+    ) -> None:
+        assert owner.user
+        token = owner.user.token
+        url = f"{api.base}{ROOT}/ws".replace("http", "ws", 1)
+        asked_for = ["clawbot-manager", f"clawbot-manager.bearer.{token}", *wanted]
+        async with await api.session.ws_connect(url, protocols=asked_for) as socket:
+            assert socket.protocol == (wanted or ["clawbot-manager"])[0]
+            await socket.send_str("hello")
+            assert await socket.receive_str() == "you said hello"
+        (asked,) = bots_gateway.asked
+        assert token not in str(asked)
+        assert asked["headers"].get("sec-websocket-protocol", "") == ",".join(wanted)
+
+    async def test_it_outlives_the_access_token_and_not_the_session(
+        self, owner: Api, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("clawbot_manager.control.bots.relay_sockets._LOOK_SECONDS", 0.1)
+        async with await self._open(owner) as socket:
+            clock.move(hours=2)
+            assert (await owner.get("/api/bot/scout")).status == 401
+            await asyncio.sleep(0.5)
+            await socket.send_str("hello")
+            assert await socket.receive_str() == "you said hello"
 
     async def test_the_bots_close_reaches_the_client(self, owner: Api) -> None:
         async with await self._open(owner) as socket:

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, select, update
 
 from clawbot_manager.control.access.models import ApiToken
 from clawbot_manager.control.access.schemas import ApiTokenIn
@@ -37,22 +37,35 @@ class AccessService:
             UnauthorizedError: unknown, ended or revoked.
         """
         if bearer.startswith(API_TOKEN_PREFIX + "_"):
-            return await self._by_api_token(bearer)
+            return await self._of_api_token(ApiToken.token_hash == self._hasher.hash(bearer))
         try:
             claims = self._access_tokens.read(bearer, now=self._clock.now())
         except AccessTokenError as error:
             raise UnauthorizedError("The access token is not valid or has ended. Sign in again.") from error
+        return await self._of_session(claims.session_id, claims.user_id)
+
+    async def again(self, caller: Caller) -> Caller:
+        """The same caller as they are now: for what outlives an access token, such as a WebSocket.
+
+        Raises:
+            UnauthorizedError: the session was signed out, or the API token revoked or expired.
+        """
+        if caller.session_id is not None:
+            return await self._of_session(caller.session_id, caller.user_id)
+        return await self._of_api_token(ApiToken.id == caller.api_token_id)
+
+    async def _of_session(self, session_id: UUID, user_id: UUID) -> Caller:
         async with self._database.reading() as tx:
-            session = await accounts.find_session(tx, claims.session_id)
-            user = await accounts.find_user(tx, claims.user_id)
+            session = await accounts.find_session(tx, session_id)
+            user = await accounts.find_user(tx, user_id)
         if session is None or session.revoked_at is not None or user is None or session.user_id != user.id:
             raise UnauthorizedError("The session was signed out. Sign in again.")
         return Caller(user_id=user.id, role=user.role, session_id=session.id)
 
-    async def _by_api_token(self, bearer: str) -> Caller:
+    async def _of_api_token(self, condition: ColumnElement[bool]) -> Caller:
         now = self._clock.now()
         async with self._database.reading() as tx:
-            token = await tx.scalar(select(ApiToken).where(ApiToken.token_hash == self._hasher.hash(bearer)))
+            token = await tx.scalar(select(ApiToken).where(condition))
             user = await accounts.find_user(tx, token.user_id) if token else None
         if token is None or user is None or (token.expires_at is not None and token.expires_at <= now):
             raise UnauthorizedError("The API token is unknown, revoked or expired. Make a new one.")

@@ -16,7 +16,6 @@ from clawbot_manager.kit.errors import InvalidInputError
 
 _TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=330)
 _PIECE = 64 * 1024
-_BODILESS = {"GET", "HEAD", "OPTIONS"}
 _HOP_BY_HOP = frozenset(
     {"connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection"}
 ) | frozenset({"te", "trailer", "transfer-encoding", "upgrade"})
@@ -54,7 +53,7 @@ class GatewayRelay:
         path: str,
         query: str,
         headers: Iterable[tuple[str, str]],
-        body: AsyncIterator[bytes],
+        body: AsyncIterator[bytes] | None,
     ) -> RelayedAnswer:
         """Pass a request on; `path` is as the client wrote it, below the gateway's root.
 
@@ -68,7 +67,7 @@ class GatewayRelay:
                 method,
                 url,
                 headers=relayed_headers(headers, operator_token),
-                data=None if method in _BODILESS else body,
+                data=body,
                 allow_redirects=False,
                 timeout=_TIMEOUT,
             )

@@ -16,7 +16,25 @@ _LARGEST_MESSAGE = 4 * 1024 * 1024
 _GONE, _FAILED, _REFUSED = 1001, 1011, 1008
 _NEVER_SENT = {1005, 1006, 1015}  # RFC 6455 section 7.4.1: words for what was not said
 
+_OURS = "clawbot-manager"
+_BEARER = f"{_OURS}.bearer."
+
 StillAllowed = Callable[[], Awaitable[bool]]
+
+
+def bearer_of(client: WebSocket) -> str:
+    """The caller's token from the request that opens a WebSocket; empty when there is none."""
+    scheme, _, token = client.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        return token
+    return next(
+        (name.removeprefix(_BEARER) for name in _subprotocols(client) if name.startswith(_BEARER)), ""
+    )
+
+
+def _subprotocols(client: WebSocket) -> list[str]:
+    asked = ",".join(client.headers.getlist("sec-websocket-protocol")).split(",")
+    return [name.strip() for name in asked if name.strip()]
 
 
 async def relay_socket(
@@ -34,9 +52,7 @@ async def relay_socket(
     """
     url = gateway_url(endpoint.replace("http", "ws", 1), path, client.url.query)
     headers = relayed_headers(client.headers.items(), operator_token)
-    asked = [
-        part.strip() for part in client.headers.get("sec-websocket-protocol", "").split(",") if part.strip()
-    ]
+    asked = [name for name in _subprotocols(client) if not name.startswith(_OURS)]
     try:
         async with asyncio.timeout(_CONNECT_SECONDS):
             gateway = await session.ws_connect(
@@ -51,7 +67,8 @@ async def relay_socket(
         await client.close(_FAILED, "The bot's gateway takes no WebSocket here.")
         return
     async with gateway:
-        await client.accept(gateway.protocol)
+        # a browser ends a WebSocket that agrees on none of the subprotocols it asked for
+        await client.accept(gateway.protocol or (_OURS if _OURS in _subprotocols(client) else None))
         await _pass(client, gateway, still_allowed)
 
 

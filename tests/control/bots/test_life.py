@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from clawbot_manager.runtimes.base import InstanceState
 from clawbot_manager.runtimes.fake import FakeRuntime
 from tests.control.test_bots import create
 from tests.control.test_reconciler import bot_id, reaches
+from tests.control.test_usage import add, owner_of
 from tests.fakes.gateway import FakeGateway
 from tests.support.api import Api, until
 from tests.support.clock import MovableClock
@@ -77,6 +79,36 @@ class TestProof:
         gateway.refusal = None
         key = {"vendor": "openai", "label": "main", "secret": "sk-test-0123456789abcdef0123"}
         assert (await user.post("/api/provider-key", key)).status == 201
+        await reaches(user, "running", health="healthy")
+
+
+class TestTraffic:
+    async def test_failures_in_a_row_are_told_until_an_answer_comes(
+        self, user: Api, clock: MovableClock, gateway: FakeGateway
+    ) -> None:
+        identity, owner = await running(user), await owner_of(user)
+        failed = {"bot_id": identity, "status": 503, "error_code": "no_key_available"}
+        for _ in range(2):
+            await add(user.installation, owner, clock.now(), **failed)
+        await add(user.installation, owner, clock.now(), **{**failed, "bot_id": uuid4()})
+        await asyncio.sleep(0.5)  # some looks, which see two
+        assert (await user.get("/api/bot/scout")).json["status"]["health"] == "healthy"
+        await add(user.installation, owner, clock.now(), **failed)
+        status = await reaches(user, "running", health="unhealthy")
+        assert status["code"] == "proof_key"
+        assert "last 3 requests failed" in status["detail"]
+        assert "no_key_available" in (await told(user, "proof_key"))["detail"]
+        await add(user.installation, owner, clock.now(), bot_id=identity)
+        assert (await reaches(user, "running", health="healthy"))["code"] is None
+        assert (await codes(user)).count("proof_key") == 1
+        assert len(gateway.asked) == 1, "nothing was asked to find out"
+
+    async def test_it_is_forgotten_in_silence(self, user: Api, clock: MovableClock) -> None:
+        identity, owner = await running(user), await owner_of(user)
+        for _ in range(3):
+            await add(user.installation, owner, clock.now(), bot_id=identity, status=500)
+        assert (await reaches(user, "running", health="unhealthy"))["code"] == "proof_provider"
+        clock.move(seconds=61)
         await reaches(user, "running", health="healthy")
 
 

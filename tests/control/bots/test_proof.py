@@ -12,7 +12,7 @@ import pytest
 from clawbot_manager.control.bots.errors import BotUnreachableError
 from clawbot_manager.control.bots.gateway import GatewayClient
 from clawbot_manager.control.bots.models import Bot
-from clawbot_manager.control.bots.proof import Hop, Proof, Prover, Traffic, find_hop
+from clawbot_manager.control.bots.proof import Hop, Proof, Prover, Traffic, failing, find_hop
 from tests.support.clock import MovableClock
 
 SAID = "The bot refused: no luck"
@@ -53,6 +53,27 @@ def test_nothing_seen_of_a_bot_that_speaks_is_the_way_to_the_proxy() -> None:
     hop, detail = find_hop([], SAID)
     assert hop is Hop.PROXY
     assert SAID in detail
+
+
+GOOD = Traffic("openai", "gpt-5", 200, None)
+BAD = Traffic("openai", "gpt-5", 500, None)
+LEFT = Traffic("openai", "gpt-5", 499, "client_closed")
+
+
+@pytest.mark.parametrize(
+    ("seen", "fails"),
+    [
+        ([], False),
+        ([BAD, BAD], False),
+        ([GOOD, BAD, BAD, BAD], True),
+        ([BAD, BAD, BAD, GOOD], False),
+        ([BAD, BAD, LEFT], False),
+        ([Traffic("openai", None, 200, "upstream_broken")] * 3, True),
+    ],
+)
+def test_a_few_failures_in_a_row_tell(seen: list[Traffic], fails: bool) -> None:
+    found = failing(seen)
+    assert (found is not None and found[0] is Hop.PROVIDER) is fails
 
 
 class Scripted(GatewayClient):

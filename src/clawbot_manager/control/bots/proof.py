@@ -24,6 +24,7 @@ _LOOKS = 8
 _POLL = 0.25
 _SKEW = timedelta(seconds=1)
 _LONGEST_ANSWER = 64 * 1024
+_IN_A_ROW = 3
 _KEY_CODES = {"no_key", "no_key_available", "no_base_url", "not_in_plan"}
 _PROVIDER_CODES = ("upstream_", "egress_", "simulator_")
 
@@ -122,6 +123,21 @@ def find_hop(seen: Sequence[Traffic], problem: str) -> tuple[Hop, str]:
         Hop.PROXY,
         f"No request of the bot reached the proxy, or none with a token it knows. The bot said: {problem}",
     )
+
+
+def failing(seen: Sequence[Traffic]) -> tuple[Hop, str] | None:
+    """Where a bot's requests get lost, when the last few all did; None: one came back, or few were made."""
+    last = seen[-_IN_A_ROW:]
+    if len(last) < _IN_A_ROW or not all(map(has_failed, last)):
+        return None
+    hop, detail = _hop_of(last[-1], "")
+    return hop, f"Its last {_IN_A_ROW} requests failed. {detail}"
+
+
+def has_failed(one: Traffic) -> bool:
+    """Whether there was no good answer for a client that waited for one."""
+    code = one.error_code or ""
+    return not code.startswith("client_") and (one.status >= 400 or code.startswith(_PROVIDER_CODES))
 
 
 def _hop_of(last: Traffic, problem: str) -> tuple[Hop, str]:

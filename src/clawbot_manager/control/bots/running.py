@@ -1,7 +1,8 @@
 """What is done about a bot whose instance runs: wait for it, let it prove itself, watch it; and failures."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
@@ -11,8 +12,8 @@ from clawbot_manager.control.bots.brief import agent_of
 from clawbot_manager.control.bots.gateway import GatewayClient
 from clawbot_manager.control.bots.making import Maker
 from clawbot_manager.control.bots.models import Bot
-from clawbot_manager.control.bots.plan import UNPROVED
-from clawbot_manager.control.bots.proof import Prover
+from clawbot_manager.control.bots.plan import UNPROVED, is_unproved
+from clawbot_manager.control.bots.proof import Hop, Prover, Traffic, Witness, failing, has_failed
 from clawbot_manager.control.bots.record import BotRecord, note
 from clawbot_manager.control.shared.data_plane import tell_data_plane
 from clawbot_manager.control.shared.events import BotTokensChanged
@@ -25,6 +26,7 @@ _log = structlog.get_logger(__name__)
 _SOON = 0.25
 _LATER = 2.0
 _AT_ONCE = 0.0
+_LATELY = timedelta(seconds=60)
 _STEADY = timedelta(seconds=60)  # a bot that ran this long has recovered: its failures are forgotten
 
 
@@ -47,6 +49,7 @@ class RunningSteps:
         maker: Maker,
         gateway: GatewayClient,
         prover: Prover,
+        witness: Witness,
         record: BotRecord,
         clock: Clock,
         rules: RunningRules,
@@ -55,6 +58,7 @@ class RunningSteps:
         self._maker = maker
         self._gateway = gateway
         self._prover = prover
+        self._witness = witness
         self._record = record
         self._clock = clock
         self._rules = rules
@@ -157,11 +161,23 @@ class RunningSteps:
             await self._record.observe(bot.id, health="unhealthy", code="not_ready", detail=detail)
         elif instance.endpoint is not None and self._is_due(bot):
             await self._prove_again(bot, instance.endpoint)
-        elif bot.code is None or not bot.code.startswith(UNPROVED):
+        else:
+            await self._heed_traffic(bot)
+        return self._rules.steady_seconds
+
+    async def _heed_traffic(self, bot: Bot) -> None:
+        """What it asked for lately tells, for nothing, whether it gets answers."""
+        seen = await self._witness(bot, self._clock.now() - _LATELY)
+        if (lost := failing(seen)) is not None:
+            await self._unanswered(bot, *lost)
+        elif not is_unproved(bot) or self._speaks_well(seen):
             steady = bot.started_at is not None and self._clock.now() - bot.started_at > _STEADY
             failures = 0 if steady else bot.failures
             await self._record.observe(bot.id, health="healthy", code=None, detail=None, failures=failures)
-        return self._rules.steady_seconds
+
+    def _speaks_well(self, seen: Sequence[Traffic]) -> bool:
+        """Of silence nothing is known: with no proof to come, the bot has its doubt's benefit."""
+        return not has_failed(seen[-1]) if seen else self._rules.answers_again is None
 
     def _is_due(self, bot: Bot) -> bool:
         again = self._rules.answers_again
@@ -173,12 +189,13 @@ class RunningSteps:
         if proof.hop is None:
             await self._record.observe(bot.id, health="healthy", code=None, detail=None, proved_at=proved_at)
             return
-        code = f"{UNPROVED}{proof.hop}"
-        await self._record.observe(
-            bot.id, health="unhealthy", code=code, detail=proof.detail, proved_at=proved_at
-        )
+        await self._unanswered(bot, proof.hop, proof.detail, proved_at=proved_at)
+
+    async def _unanswered(self, bot: Bot, hop: Hop, detail: str, **seen: datetime) -> None:
+        code = f"{UNPROVED}{hop}"
+        await self._record.observe(bot.id, health="unhealthy", code=code, detail=detail, **seen)
         if bot.code != code:
-            await self._record.happened(bot.id, "error", code, proof.detail)
+            await self._record.happened(bot.id, "error", code, detail)
 
     async def _roll_back(self, bot: Bot, why: str) -> None:
         async with self._database.transaction() as tx:

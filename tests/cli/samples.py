@@ -101,6 +101,7 @@ def bot(hostname: str = "helper", state: Any = "running", **changes: Any) -> dic
         "image": "clawbot-manager/openclaw:1",
         "upgrade": None,
         "is_upgrading": False,
+        "is_restoring": False,
         "is_pending_restart": False,
         "proved_at": NOW,
         "port": 9200,

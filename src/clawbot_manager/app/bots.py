@@ -1,6 +1,7 @@
 """Wires what bots are made of and run by."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -106,13 +107,11 @@ def compose_bots(needs: BotNeeds) -> BotParts:
     workspaces = Workspaces((settings.data_dir / "bots").resolve())
     record = BotRecord(database, clock)
     maker = Maker(database, runtime, workspaces, needs.catalog, needs.box, bot_side.url, bot_side.egress)
-    prover = Prover(
-        needs.gateway,
-        _witness(database, needs.usage),
-        clock,
-        timeout=settings.runtime.proof_timeout_seconds,
+    witness = _witness(database, needs.usage)
+    prover = Prover(needs.gateway, witness, clock, timeout=settings.runtime.proof_timeout_seconds)
+    running = RunningSteps(
+        database, maker, needs.gateway, prover, witness, record, clock, _running_rules(settings)
     )
-    running = RunningSteps(database, maker, needs.gateway, prover, record, clock, _running_rules(settings))
     copies = BotCopies(
         database,
         bots,
@@ -155,6 +154,7 @@ def compose_bots(needs: BotNeeds) -> BotParts:
         clock,
         sweep_seconds=settings.runtime.reconcile_seconds,
         max_parallel=settings.runtime.max_parallel,
+        tidy=_tidy(copies, kept_logs),
     )
     needs.bus.subscribe(BotWanted, reconciler.on_wanted)
     needs.bus.subscribe(ProviderKeysChanged, reconciler.on_keys_changed)
@@ -187,6 +187,14 @@ def _running_rules(settings: Settings) -> RunningRules:
         ready_seconds=settings.runtime.ready_timeout_seconds,
         steady_seconds=settings.runtime.reconcile_seconds,
     )
+
+
+def _tidy(copies: BotCopies, kept_logs: KeptLogs) -> Callable[[], Awaitable[None]]:
+    async def tidy() -> None:
+        await asyncio.to_thread(copies.sweep)
+        await asyncio.to_thread(kept_logs.purge)
+
+    return tidy
 
 
 def _witness(database: Database, usage: UsageService) -> Witness:

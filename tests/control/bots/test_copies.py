@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
@@ -14,6 +15,7 @@ import pytest
 
 from clawbot_manager.control.bots import archive
 from clawbot_manager.control.bots.archive import ArchiveLimits
+from clawbot_manager.control.bots.copies import BotCopies
 from clawbot_manager.control.bots.errors import BadArchiveError
 from clawbot_manager.runtimes.fake import FakeRuntime
 from tests.control.test_bots import create
@@ -206,6 +208,24 @@ class TestHostileArchives:
         assert [entry.name for entry in tmp_path.iterdir()] == ["files"]
 
 
+async def is_restored(api: Api) -> None:
+    async def done() -> bool:
+        return not (await api.get("/api/bot/scout")).json["is_restoring"]
+
+    await until(done)
+
+
+def _full(*_: object) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def _settings_in(archived: bytes) -> bytes:
+    with tarfile.open(fileobj=io.BytesIO(archived)) as tar:
+        source = tar.extractfile("bot.json")
+        assert source is not None
+        return source.read()
+
+
 class TestBackups:
     async def test_make_list_restore_delete(self, user: Api) -> None:
         identity = await with_memory(user)
@@ -216,7 +236,8 @@ class TestBackups:
         (own_files(user, identity) / "new.md").write_text("new")
         await user.patch("/api/bot/scout", {"persona": {"name": "Wolf"}, "tags": []})
         restored = await user.post(f"/api/bot/scout/backup/{made.json['id']}/restore")
-        assert (restored.status, restored.json["persona"], restored.json["tags"]) == (200, PERSONA, ["team"])
+        assert (restored.status, restored.json["persona"], restored.json["tags"]) == (202, PERSONA, ["team"])
+        await is_restored(user)
         assert [path.name for path in own_files(user, identity).iterdir()] == ["MEMORY.md"]
         assert (own_files(user, identity) / "MEMORY.md").read_text() == "I remember"
         assert [one["id"] for one in (await user.get("/api/bot/scout/backup")).json] == [made.json["id"]]
@@ -236,6 +257,45 @@ class TestBackups:
         ] is None
         restored = (await user.post(f"/api/bot/scout/backup/{made['id']}/restore")).json
         assert restored["providers"][0]["key_id"] == key_id
+        await is_restored(user)
+
+    async def test_what_a_killed_restore_left_is_done(
+        self, user: Api, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        identity = await with_memory(user)
+        made = (await user.post("/api/bot/scout/backup")).json["id"]
+        (own_files(user, identity) / "MEMORY.md").write_text("forgotten")
+        with monkeypatch.context() as broken:
+            broken.setattr(BotCopies, "_place", _full)
+            assert (await user.post(f"/api/bot/scout/backup/{made}/restore")).status == 202
+            status = await reaches(user, "error")
+            assert status["code"] == "workspace_failed"
+            assert (await user.get("/api/bot/scout")).json["is_restoring"] is True
+            for refused in (
+                await user.post(f"/api/bot/scout/backup/{made}/restore"),
+                await user.delete(f"/api/bot/scout/backup/{made}"),
+                await user.post("/api/bot/scout/backup"),
+            ):
+                assert (refused.status, refused.json["code"]) == (409, "bot_restoring")
+        await is_restored(user)
+        assert (own_files(user, identity) / "MEMORY.md").read_text() == "I remember"
+        await reaches(user, "stopped")
+
+    async def test_a_damaged_archive_is_told(self, user: Api) -> None:
+        identity = await with_memory(user)
+        made = (await user.post("/api/bot/scout/backup")).json["id"]
+        path = user.installation.settings.data_dir / "backups" / str(identity) / f"{made}.tar.gz"
+        whole = path.read_bytes()
+        path.write_bytes(b"nothing")
+        answer = await user.post(f"/api/bot/scout/backup/{made}/restore")
+        assert (answer.status, answer.json["code"]) == (422, "bad_archive")
+        special_file = packed({"bot.json": _settings_in(whole)}, special("files/link", tarfile.SYMTYPE))
+        path.write_bytes(special_file)
+        assert (await user.post(f"/api/bot/scout/backup/{made}/restore")).status == 202
+        await is_restored(user)
+        events = (await user.get("/api/bot/scout/events")).json["items"]
+        assert "restore_failed" in [event["code"] for event in events]
+        assert (own_files(user, identity) / "MEMORY.md").read_text() == "I remember"
 
     async def test_a_bot_that_runs_is_not_restored(self, user: Api) -> None:
         await with_memory(user, auto_start=True)
@@ -261,6 +321,18 @@ class TestBackups:
             admin.delete(f"/api/bot/scout/backup/{made['id']}"),
         ):
             assert (await call).status == 404
+
+
+async def test_what_killed_processes_left_half_made_goes(user: Api) -> None:
+    copies: BotCopies = user.installation.services[BotCopies]
+    drafts = user.installation.settings.data_dir / "drafts"
+    (drafts / "old-1.files" / "deep").mkdir(parents=True)
+    (drafts / "import-2.tar.gz").write_bytes(b"x")
+    (drafts / "import-3.tar.gz").write_bytes(b"x")
+    for name in ("old-1.files", "import-2.tar.gz"):
+        os.utime(drafts / name, (1_000_000, 1_000_000))
+    copies.sweep()
+    assert [path.name for path in drafts.iterdir()] == ["import-3.tar.gz"]
 
 
 class TestOfTheGone:

@@ -355,7 +355,7 @@ export interface paths {
         put?: never;
         /**
          * Restore Bot
-         * @description Put a stopped bot back to what a backup holds.
+         * @description Put a stopped bot back to what a backup holds: its settings at once, its files within seconds.
          */
         post: operations["restore_bot"];
         delete?: never;
@@ -1240,6 +1240,11 @@ export interface components {
              * @description True when changes wait for a restart
              */
             is_pending_restart: boolean;
+            /**
+             * Is Restoring
+             * @description True while the files of a backup are put back
+             */
+            is_restoring: boolean;
             /**
              * Is Simulated
              * @description True when a provider of this bot is the simulated one
@@ -3659,6 +3664,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Request Entity Too Large */
             413: {
                 headers: {
@@ -3725,6 +3739,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Request Entity Too Large */
             413: {
                 headers: {
@@ -3758,7 +3781,7 @@ export interface operations {
         requestBody?: never;
         responses: {
             /** @description Successful Response */
-            200: {
+            202: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -86,6 +86,22 @@ def unpack(archive: Path, target: Path, limits: ArchiveLimits) -> bytes:
     return settings
 
 
+def read_settings(archive: Path) -> bytes:
+    """The settings alone.
+
+    Raises:
+        BadArchiveError: it does not begin with them, as those that are made here do.
+    """
+    try:
+        with tarfile.open(archive, mode="r:gz") as tar:
+            first = tar.next()
+            if first is None or _plain_name(first).parts != (SETTINGS,):
+                raise BadArchiveError(f"The archive has no {SETTINGS}.")
+            return _content(tar, first, _LONGEST_SETTINGS)
+    except (tarfile.TarError, EOFError, OSError, ValueError) as error:
+        raise BadArchiveError("This is not a bot's archive, or it is damaged.") from error
+
+
 def _plain_name(member: tarfile.TarInfo) -> PurePosixPath:
     name = PurePosixPath(member.name)
     wrong = not member.isreg() or name.is_absolute() or ".." in name.parts or "\0" in member.name

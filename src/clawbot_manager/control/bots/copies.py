@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -12,7 +13,7 @@ from pydantic import ValidationError
 
 from clawbot_manager.control.bots import archive, repository
 from clawbot_manager.control.bots.archive import ArchiveLimits
-from clawbot_manager.control.bots.errors import BadArchiveError, BotRunningError
+from clawbot_manager.control.bots.errors import BadArchiveError, BotRestoringError, BotRunningError
 from clawbot_manager.control.bots.models import Bot, BotBackup
 from clawbot_manager.control.bots.record import note
 from clawbot_manager.control.bots.schemas import BotCloneIn, BotIn
@@ -27,6 +28,7 @@ from clawbot_manager.kit.errors import NotFoundError
 from clawbot_manager.kit.ids import uuid7
 
 _SCHEMA = 1
+_DRAFTS_LIVE_SECONDS = 24 * 3600.0
 
 
 class BotCopies:
@@ -141,10 +143,11 @@ class BotCopies:
         """Keep the bot as it is now; of more than are kept the oldest goes.
 
         Raises:
-            BotNotFoundError, BadArchiveError.
+            BotNotFoundError, BotRestoringError, BadArchiveError.
         """
         async with self._database.reading() as tx:
             bot = await self._bots.get(tx, caller, hostname)
+            _must_not_be_restored(bot)
         backup = BotBackup(id=uuid7(), bot_id=bot.id, created_at=self._clock.now(), reason=reason)
         path = self._backup(bot.id, backup.id)
         backup.size_bytes = await asyncio.to_thread(
@@ -162,34 +165,24 @@ class BotCopies:
         return backup
 
     async def restore(self, caller: Caller, hostname: str, backup_id: UUID) -> None:
-        """Put settings and files of a stopped bot back to what a backup holds.
+        """Put a stopped bot's settings back to what a backup holds; the reconciler puts its files back.
 
         Raises:
-            BotNotFoundError, NotFoundError, BotRunningError, BadArchiveError.
+            BotNotFoundError, NotFoundError, BotRunningError, BotRestoringError, BadArchiveError.
         """
         async with self._database.reading() as tx:
             bot = await self._bots.get(tx, caller, hostname)
             await self._find(tx, bot, backup_id)
-        if bot.desired != "stopped" or bot.state not in {"created", "stopped"}:
-            raise BotRunningError("Stop the bot first, and wait until it is stopped.")
-        folder = self._draft("restore")
-        try:
-            path = self._backup(bot.id, backup_id)
-            if not path.is_file():
-                raise BadArchiveError("The archive of this backup is gone.")
-            given = _read(await asyncio.to_thread(archive.unpack, path, folder, self._limits), bot.hostname)
-            await asyncio.to_thread(self._place, folder, bot.id)
-            await self._put_back(bot.id, given)
-        finally:
-            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
-
-    async def _put_back(self, bot_id: UUID, given: BotIn) -> None:
+        raw = await asyncio.to_thread(archive.read_settings, self._backup(bot.id, backup_id))
+        given = _read(raw, bot.hostname)
         async with self._database.transaction() as tx:
-            row = await repository.get(tx, bot_id)
-            if row is None:
-                return
+            row = await self._bots.get(tx, caller, hostname)
+            _must_not_be_restored(row)
+            if row.desired != "stopped" or row.state not in {"created", "stopped"}:
+                raise BotRunningError("Stop the bot first, and wait until it is stopped.")
+            await self._find(tx, row, backup_id)
             persona = given.persona.model_dump(mode="json") if given.persona else row.config["persona"]
-            row.name, row.updated_at = given.name, self._clock.now()
+            row.name, row.updated_at, row.restoring = given.name, self._clock.now(), backup_id
             row.config = {
                 "providers": [one.model_dump(mode="json") for one in given.providers],
                 "persona": persona,
@@ -198,24 +191,60 @@ class BotCopies:
                 "limits": given.limits.model_dump(exclude_none=True),
                 "egress": given.egress,
             }
-            note(tx, row.id, row.updated_at, "info", "restored")
             tx.tell(BotWanted(row.id))
             await tell_data_plane(tx, BotTokensChanged(row.id))
+
+    async def put_files_back(self, bot: Bot) -> None:
+        """The rest of a restore, for a bot that has no instance that runs. Killed anywhere, it is done again.
+
+        Raises:
+            OSError: the disk is full, say; the bot's files are what they were.
+        """
+        assert bot.restoring is not None
+        folder, failure = self._draft("restore"), None
+        try:
+            path = self._backup(bot.id, bot.restoring)
+            await asyncio.to_thread(archive.unpack, path, folder, self._limits)
+            await asyncio.to_thread(self._place, folder, bot.id)
+        except BadArchiveError as error:
+            failure = error.detail
+        finally:
+            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+        async with self._database.transaction() as tx:
+            row = await repository.get(tx, bot.id)
+            if row is not None:
+                row.restoring = None
+                code = "restored" if failure is None else "restore_failed"
+                note(tx, row.id, self._clock.now(), "error" if failure else "info", code, failure)
 
     async def delete_backup(self, caller: Caller, hostname: str, backup_id: UUID) -> None:
         """Forget a backup, then remove its archive.
 
         Raises:
-            BotNotFoundError, NotFoundError.
+            BotNotFoundError, NotFoundError, BotRestoringError.
         """
         async with self._database.transaction() as tx:
             bot = await self._bots.get(tx, caller, hostname)
+            _must_not_be_restored(bot)
             await tx.delete(await self._find(tx, bot, backup_id))
         self._backup(bot.id, backup_id).unlink(missing_ok=True)
 
     def forget(self, bot_id: UUID) -> None:
         """Remove all archives of a bot that is deleted. Blocking."""
         shutil.rmtree(self._root / "backups" / str(bot_id), ignore_errors=True)
+
+    def sweep(self) -> None:
+        """Remove what a process that was killed left half made. Blocking."""
+        before = self._clock.now().timestamp() - _DRAFTS_LIVE_SECONDS
+        drafts = self._root / "drafts"
+        for path in list(drafts.iterdir()) if drafts.is_dir() else []:
+            with suppress(FileNotFoundError):
+                if path.lstat().st_mtime >= before:
+                    continue
+                if path.is_dir() and not path.is_symlink():
+                    shutil.rmtree(path)
+                else:
+                    path.unlink()
 
     async def _find(self, tx: Transaction, bot: Bot, backup_id: UUID) -> BotBackup:
         found = next((one for one in await repository.backups(tx, bot.id) if one.id == backup_id), None)
@@ -244,6 +273,11 @@ class BotCopies:
             target.rename(old)
         files.rename(target)
         shutil.rmtree(old, ignore_errors=True)
+
+
+def _must_not_be_restored(bot: Bot) -> None:
+    if bot.restoring is not None:
+        raise BotRestoringError("Wait until the backup's files are back in their place.")
 
 
 def _settings_of(bot: Bot) -> dict[str, Any]:

@@ -149,13 +149,13 @@ async def list_backups(
     return [BackupOut.model_validate(one) for one in await copies.backups(tx, bot)]
 
 
-@router.post("/{hostname}/backup", status_code=201, responses=problems(404))
+@router.post("/{hostname}/backup", status_code=201, responses=problems(404, 409))
 async def back_up_bot(caller: SignedInCaller, hostname: HostnamePath, copies: Copies) -> BackupOut:
     """Keep the bot's settings and own files as they are now."""
     return BackupOut.model_validate(await copies.back_up(caller, hostname))
 
 
-@router.post("/{hostname}/backup/{backup_id}/restore", responses=problems(404, 409))
+@router.post("/{hostname}/backup/{backup_id}/restore", status_code=202, responses=problems(404, 409))
 async def restore_bot(
     caller: SignedInCaller,
     hostname: HostnamePath,
@@ -164,13 +164,13 @@ async def restore_bot(
     bots: Bots,
     database: Db,
 ) -> BotOut:
-    """Put a stopped bot back to what a backup holds."""
+    """Put a stopped bot back to what a backup holds: its settings at once, its files within seconds."""
     await copies.restore(caller, hostname, backup_id)
     async with database.reading() as tx:
         return await bots.show(tx, caller, await bots.get(tx, caller, hostname))
 
 
-@router.delete("/{hostname}/backup/{backup_id}", status_code=204, responses=problems(404))
+@router.delete("/{hostname}/backup/{backup_id}", status_code=204, responses=problems(404, 409))
 async def delete_backup(
     caller: SignedInCaller, hostname: HostnamePath, backup_id: UUID, copies: Copies
 ) -> None:

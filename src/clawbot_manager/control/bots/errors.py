@@ -79,6 +79,13 @@ class BotUpgradingError(ConflictError):
     title = "The bot is being upgraded"
 
 
+class BotRestoringError(ConflictError):
+    """A backup is being put back."""
+
+    code = "bot_restoring"
+    title = "A backup is being restored"
+
+
 class BadArchiveError(InvalidInputError):
     """The archive is not a bot's, or too large."""
 

@@ -24,7 +24,6 @@ class KeptLogs:
 
     def keep(self, bot_id: UUID, lines: Sequence[str]) -> None:
         """Keep the last lines; those of an earlier time are replaced."""
-        self.purge()
         if not lines:
             return
         self._root.mkdir(parents=True, exist_ok=True, mode=0o700)

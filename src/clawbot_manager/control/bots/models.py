@@ -23,6 +23,7 @@ class Bot(Owned, Base):
     `image` None is the installation's for this agent. `previous_image` is what an upgrade goes back to until
     the new one has proved itself. `applied` is a digest of the settings that its instance was made with, see
     `brief.made_with`. `proved_revision` is the instance revision with which a prompt came back last.
+    `restoring` is the backup whose files are still to be put back.
     """
 
     __tablename__ = "bots"
@@ -62,6 +63,7 @@ class Bot(Owned, Base):
     applied: Mapped[str | None] = mapped_column(String(64))
     proved_revision: Mapped[int | None]
     proved_at: Mapped[datetime | None]
+    restoring: Mapped[UUID | None]
 
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]

@@ -17,6 +17,7 @@ class Step(StrEnum):
     CREATE = "create"  # write the workspace, mint a token, make the instance
     REPLACE = "replace"  # make sure that a new instance can be made, then stop and remove this one
     MEND = "mend"  # other hands changed the instance
+    RESTORE = "restore"  # put the files of a backup back
     START = "start"
     AWAIT_READY = "await_ready"
     WATCH = "watch"  # it runs as wanted: keep its health up to date
@@ -42,6 +43,8 @@ def decide(bot: Bot, instance: Instance | None, wanted_revision: int, now: datet
     alive = instance is not None and instance.state in {InstanceState.RUNNING, InstanceState.PAUSED}
     if bot.desired == "deleted":
         return Decision(Step.REMOVE, "deletion is wanted")
+    if bot.restoring is not None and not alive:
+        return Decision(Step.RESTORE, "a backup's files are to be put back")
     if bot.desired == "stopped":
         return (
             Decision(Step.STOP, "stop is wanted") if alive else Decision(Step.REST, "it is stopped as wanted")

@@ -33,6 +33,7 @@ _RUNTIME_DOWN_RETRY = 3.0
 _CRASH_RETRY = 5.0
 _STAND_BY = 1.0
 _POLL = 1.0
+_TIDY_SECONDS = 3600.0
 _SKEW = timedelta(seconds=2)  # between the clocks of this machine and of the one that takes the clicks
 
 
@@ -58,6 +59,7 @@ class Reconciler:
         *,
         sweep_seconds: float,
         max_parallel: int,
+        tidy: Callable[[], Awaitable[None]],
     ) -> None:
         self._database = database
         self._steps = steps
@@ -65,6 +67,7 @@ class Reconciler:
         self._clock = clock
         self._sweep_seconds = sweep_seconds
         self._slots = asyncio.Semaphore(max_parallel)
+        self._tidy = tidy
         self._leadership = Leadership(database, "reconciler")
         self._turns: dict[UUID, _Turn] = {}
         self._tasks = TaskOwner(_report_failure)
@@ -140,6 +143,7 @@ class Reconciler:
                 group.create_task(self._keep_leading())
                 group.create_task(self._repeat(self.sweep, self._sweep_seconds))
                 group.create_task(self._watch_runtime())
+                group.create_task(self._repeat(self._tidy, _TIDY_SECONDS))
                 if polls:
                     group.create_task(self._repeat(self._wake_wanted, _POLL))
         except* _DeposedError:
@@ -225,7 +229,8 @@ class Reconciler:
 def _rests(bot: Bot, instance: Instance | None) -> bool:
     """Stopped as wanted, and known to be: of a thousand such bots none needs a look."""
     still = instance is None or instance.state in {InstanceState.CREATED, InstanceState.STOPPED}
-    return bot.desired == "stopped" and bot.state in {"created", "stopped"} and still
+    settled = bot.state in {"created", "stopped"} and bot.restoring is None
+    return bot.desired == "stopped" and settled and still
 
 
 def _report_failure(name: str, error: BaseException) -> None:

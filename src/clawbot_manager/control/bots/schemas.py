@@ -188,6 +188,7 @@ class BotOut(BotSummary):
     image: str | None = Field(description="What its instance is made from, where the runtime has images")
     upgrade: str | None = Field(description="The installation's image for this agent, when it is another one")
     is_upgrading: bool
+    is_restoring: bool = Field(description="True while the files of a backup are put back")
     is_pending_restart: bool = Field(description="True when changes wait for a restart")
     port: int | None
     runtime: str

@@ -126,6 +126,7 @@ class BotService:
             image=self._rules.agents.image_of(bot),
             upgrade=self._upgrade(bot),
             is_upgrading=bot.previous_image is not None,
+            is_restoring=bot.restoring is not None,
             is_pending_restart=bot.applied is not None and bot.applied != made_with(bot),
             port=bot.port,
             runtime=self._rules.runtime,

@@ -92,6 +92,7 @@ class BotSteps:
             Step.CREATE: self._create,
             Step.REPLACE: self._replace,
             Step.MEND: self._mend,
+            Step.RESTORE: self._restore,
             Step.START: self._start,
             Step.AWAIT_READY: running.await_ready,
             Step.WATCH: running.watch,
@@ -269,6 +270,10 @@ class BotSteps:
                 note(tx, bot.id, now, "info", "deleted")
                 await tell_data_plane(tx, BotTokensChanged(bot.id))
         _log.info("bot.deleted", bot_id=str(bot.id), hostname=bot.hostname)
+
+    async def _restore(self, bot: Bot, _instance: Instance | None) -> float:
+        await self._copies.put_files_back(bot)
+        return AT_ONCE
 
     async def _hold(self, bot: Bot, _instance: Instance | None) -> float:
         assert bot.retry_at is not None

@@ -1,5 +1,5 @@
 import { Alert, Anchor, Group, Stack, Tabs, Text, Title } from "@mantine/core";
-import { IconArrowBigUpLine, IconArrowLeft, IconRobotOff } from "@tabler/icons-react";
+import { IconArrowBigUpLine, IconArrowLeft, IconRestore, IconRobotOff } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { type ReactNode, useEffect, useRef } from "react";
@@ -103,6 +103,11 @@ function BotView({ bot }: { bot: Bot }) {
       {bot.is_upgrading && (
         <Alert color="blue" mb="md" p="sm" role="status" icon={<IconArrowBigUpLine aria-hidden="true" />}>
           {t("upgrade.underWay")}
+        </Alert>
+      )}
+      {bot.is_restoring && (
+        <Alert color="blue" mb="md" p="sm" role="status" icon={<IconRestore aria-hidden="true" />}>
+          {t("backups.underWay")}
         </Alert>
       )}
       <PendingRestart bot={bot} />

@@ -16,7 +16,8 @@ export function botQuery(hostname: string) {
     queryFn: () => unwrap(api.GET("/api/bot/{hostname}", { params: { path: { hostname } } })),
     refetchInterval: ({ state }) => {
       if (state.error && asApiError(state.error).status === 404) return false;
-      return state.data && isTransitional(state.data.status) ? POLL_TRANSITIONAL : POLL_IDLE;
+      const moves = state.data && (state.data.is_restoring || isTransitional(state.data.status));
+      return moves ? POLL_TRANSITIONAL : POLL_IDLE;
     },
   });
 }

@@ -53,7 +53,7 @@ export function BackupsTab({ bot }: { bot: Bot }) {
                   {t("backups.stopFirst")}
                 </Text>
               )}
-              <BackupTable rows={rows} mayRestore={stopped} onChoose={setChosen} />
+              <BackupTable rows={rows} mayRestore={stopped && !bot.is_restoring} onChoose={setChosen} />
             </>
           )
         }

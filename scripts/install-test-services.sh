@@ -11,6 +11,7 @@ PACKAGES="
     docker.io
     busybox-static
     debootstrap
+    docker-registry
     iptables
     nginx
     gcc

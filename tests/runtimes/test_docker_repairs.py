@@ -19,6 +19,7 @@ from clawbot_manager.runtimes.docker_reading import event_of
 from tests.contracts.runtime_contract import is_in, make_spec, started
 from tests.contracts.waiting import eventually
 from tests.runtimes.test_docker_runtime import PROXY_PORT, DockerHarness
+from tests.services.registry import registry
 
 
 @pytest.fixture
@@ -229,6 +230,25 @@ class TestLeftovers:
 
 
 class TestImages:
+    async def test_one_that_a_registry_has_is_fetched_with_progress(
+        self, harness: DockerHarness, runtime: DockerRuntime, tmp_path: Path
+    ) -> None:
+        with registry(tmp_path) as host:
+            image = f"{host}/clawbot/bot:7"
+            await harness.docker("tag", harness.image(), image)
+            await harness.docker("push", image)
+            await harness.docker("rmi", image)
+            assert not await runtime.has_image(image)
+            told = [one async for one in runtime.fetch_image(image)]
+            assert await runtime.has_image(image)
+            assert any("Downloaded newer image" in one.text for one in told)
+            (digest,) = json.loads(await harness.docker("inspect", image))[0]["RepoDigests"]
+            await harness.docker("rmi", image)
+            async for _ in runtime.fetch_image(digest):
+                pass
+            assert await runtime.has_image(digest)
+            await harness.docker("rmi", digest)
+
     async def test_one_that_no_registry_has_is_told(self, runtime: DockerRuntime) -> None:
         image = "127.0.0.1:9/clawbot/none:1"
         assert not await runtime.has_image(image)

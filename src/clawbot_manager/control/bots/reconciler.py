@@ -83,6 +83,7 @@ class Reconciler:
         self._leading = False
         await self._tasks.close()
         await self._passes.close()
+        await self._steps.close()
         await self._leadership.release()
 
     async def on_wanted(self, event: BotWanted) -> None:

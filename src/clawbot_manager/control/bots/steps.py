@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from time import monotonic
 from uuid import UUID
 
 import structlog
@@ -11,6 +10,7 @@ import structlog
 from clawbot_manager.control.bots import repository
 from clawbot_manager.control.bots.brief import AgentRules, agent_of, instance_revision, made_with
 from clawbot_manager.control.bots.copies import BotCopies
+from clawbot_manager.control.bots.image_pulls import ImagePulls
 from clawbot_manager.control.bots.kept_logs import MOST_LINES, KeptLogs
 from clawbot_manager.control.bots.making import Maker
 from clawbot_manager.control.bots.models import Bot, BotToken
@@ -38,7 +38,8 @@ _log = structlog.get_logger(__name__)
 
 AT_ONCE = 0.0
 _SOON = 0.25
-_TELL_SECONDS = 1.0
+_PULL_LOOK = 1.0
+_PULLING = "image_pull"
 _PORT_TAKEN_EXIT = 69  # the built-in bot's word for it (EX_UNAVAILABLE of sysexits.h)
 
 
@@ -88,6 +89,7 @@ class BotSteps:
         self._clock = clock
         self._agents = agents
         self._rules = rules
+        self._images = ImagePulls(runtime)
         self._acts: dict[Step, Callable[[Bot, Instance | None], Awaitable[float | None]]] = {
             Step.CREATE: self._create,
             Step.REPLACE: self._replace,
@@ -125,6 +127,10 @@ class BotSteps:
             why = f"The bot's workspace cannot be written: {error.strerror or type(error).__name__}."
             return await self._running.failed(bot, "workspace_failed", why)
 
+    async def close(self) -> None:
+        """End what goes on beside the steps."""
+        await self._images.close()
+
     async def note_runtime_down(self, bot_id: UUID, why: str) -> None:
         """The runtime cannot be reached: the bot's health is unknown, its state stays what it was."""
         await self._record.observe(
@@ -147,7 +153,8 @@ class BotSteps:
     async def _create(self, bot: Bot, _instance: Instance | None) -> float:
         await self._record.observe(bot.id, state="starting", health="unknown")
         image = self._agents.image_of(bot)
-        await self._fetch(bot, image)
+        if not await self._has_image(bot, image):
+            return _PULL_LOOK
         await self._maker.write(bot)
         token, plain = new_token(self._hasher, bot.id, "instance", "container", self._clock)
         async with self._database.transaction() as tx:
@@ -162,18 +169,14 @@ class BotSteps:
         await self._record.observe(bot.id, applied=made_with(bot), proved_revision=None)
         return AT_ONCE
 
-    async def _fetch(self, bot: Bot, image: str) -> None:
-        if await self._runtime.has_image(image):
-            return
-        told = -_TELL_SECONDS
-        async for progress in self._runtime.fetch_image(image):
-            if monotonic() < told + _TELL_SECONDS:  # an engine tells hundreds of times a second
-                continue
-            told = monotonic()
-            share = f" {100 * progress.done_bytes // progress.total_bytes} %" if progress.total_bytes else ""
-            detail = f"Fetching the image {image}: {progress.text}{share}"
-            await self._record.observe(bot.id, code="image_pull", detail=detail)
-        await self._record.observe(bot.id, code=None, detail=None)
+    async def _has_image(self, bot: Bot, image: str) -> bool:
+        progress = await self._images.progress(image)
+        if progress is not None:
+            await self._record.observe(bot.id, code=_PULLING, detail=progress)
+            return False
+        if bot.code == _PULLING:
+            await self._record.observe(bot.id, code=None, detail=None)
+        return True
 
     async def _revoke(self, bot: Bot, token_id: UUID) -> None:
         async with self._database.transaction() as tx:
@@ -183,7 +186,8 @@ class BotSteps:
                 await tell_data_plane(tx, BotTokensChanged(bot.id))
 
     async def _replace(self, bot: Bot, instance: Instance | None) -> float:
-        await self._fetch(bot, self._agents.image_of(bot))  # before what runs is stopped for it
+        if not await self._has_image(bot, self._agents.image_of(bot)):
+            return _PULL_LOOK  # what runs goes on meanwhile
         await self._record.observe(bot.id, state="starting", health="unknown")
         await self._end(bot, instance)
         await self._runtime.remove(bot.id)

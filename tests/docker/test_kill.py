@@ -21,6 +21,7 @@ pytestmark = pytest.mark.timeout(900)  # each step takes a start of the server
 def program(make_program: MakeProgram) -> Program:
     program = make_program()
     program.module, program.argv = "tests.faults.crashing_server", ["--runtime", "docker"]
+    program.forks = True
     program.start()
     program.sign_up()
     key = {"vendor": "custom", "label": "simulated", "base_url": "simulated://provider"}

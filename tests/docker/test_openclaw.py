@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
 
+from clawbot_manager.runtimes.agents import OpenClawAgent
 from tests.docker.conftest import Engine, MakeProgram
+from tests.runtimes.agents.test_rendering import BRIEF, TOKENS, provider
 from tests.services import bot_images
 from tests.support import secrecy
 from tests.support.program import Program, wait_for
@@ -17,6 +20,13 @@ from tests.support.provider import REAL_KEY, Upstream
 pytestmark = pytest.mark.timeout(900)  # the first time its packages and its image are prepared
 
 SOUL = "You are a fox of the northern woods, and you say so."
+DIALECTS = {
+    "openai": "openai-chat",
+    "xai": "openai-responses",
+    "anthropic": "anthropic-messages",
+    "google": "google-generatecontent",
+    "ollama": "ollama-chat",
+}
 STARTS_WITHIN = 240  # seconds: on a busy machine the gateway alone takes thirty to start
 
 
@@ -49,6 +59,49 @@ def test_a_real_bot_from_its_creation_to_its_end(
     log = program.output()
     assert REAL_KEY not in log
     assert "Traceback" not in log
+
+
+HOSTILE = 'Fox ${HOME} "quoted" \\ // no comment\n'
+RENDERINGS = {
+    "plain": BRIEF,
+    "everything": replace(
+        BRIEF,
+        providers=[provider(vendor, dialect, "m", HOSTILE) for vendor, dialect in DIALECTS.items()],
+        features={"commands": True, "tts": True, "sandbox": True, "sandbox_timeout_seconds": 300}
+        | {"session_scope": "global"},
+        persona_name=HOSTILE,
+        soul_markdown=HOSTILE,
+    ),
+    "nothing": replace(
+        BRIEF,
+        features={"commands": False, "tts": False, "sandbox": False, "sandbox_timeout_seconds": 30}
+        | {"session_scope": "channel"},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", RENDERINGS)
+def test_what_is_written_for_it_is_what_it_takes(engine: Engine, tmp_path: Path, name: str) -> None:
+    image, brief = bot_images.openclaw_image(), RENDERINGS[name]
+    for file, content in OpenClawAgent().files(brief).items():
+        (tmp_path / file).write_bytes(content)
+        (tmp_path / file).chmod(0o644)
+    tmp_path.chmod(0o755)
+    variables = OpenClawAgent().environment(brief, TOKENS).items()
+    given = [*(f"--env={key}={value}" for key, value in variables), f"--volume={tmp_path}:/workspace:ro"]
+    asked = (
+        "run",
+        "--rm",
+        "--tmpfs=/state:mode=0777",
+        "--network=none",
+        *given,
+        "--entrypoint=openclaw",
+        image,
+    )
+    said = engine(*asked, "config", "validate", check=False)
+    assert "Config valid" in said, said
+    (tmp_path / "openclaw.json").write_text('{"gateway": {"nonsense": true}}')
+    assert "Config valid" not in engine(*asked, "config", "validate", check=False), "it does look"
 
 
 def _add_keys(program: Program, upstream: Upstream) -> None:

@@ -378,7 +378,7 @@ class TestMemory:
 def test_a_crash_leaves_no_core(scene: Scene) -> None:
     """The last of all: the server is killed in the way that dumps core."""
     process = scene.program.process
-    assert process
+    assert isinstance(process, subprocess.Popen)
     assert not crash.abort(process.pid)
     process.returncode = -6
     assert crash.cores_below(scene.home, Path.cwd() / "tests") == []
@@ -403,6 +403,7 @@ def test_every_role_keeps_its_memory_to_itself(tmp_path: Path, role: str) -> Non
             assert crash.core_limits(one.pid) == ["0", "0"]
             assert Path(f"/proc/{one.pid}/mem").stat().st_uid == 0
         assert not crash.abort(part.process.pid)
+        assert isinstance(part.process, subprocess.Popen)
         part.process.returncode = -6
     finally:
         first.clean_up()

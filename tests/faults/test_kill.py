@@ -21,7 +21,12 @@ pytestmark = pytest.mark.timeout(600)  # each step takes a start of the server
 def program(tmp_path: Path) -> Iterator[Program]:
     data_dir = tmp_path / "data"
     program = Program(
-        data_dir, free_port(), tmp_path / "server.log", module="tests.faults.crashing_server", argv=[]
+        data_dir,
+        free_port(),
+        tmp_path / "server.log",
+        module="tests.faults.crashing_server",
+        argv=[],
+        forks=True,
     )
     program.start()
     program.sign_up()

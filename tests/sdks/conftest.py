@@ -14,13 +14,16 @@ from tests.proxy.conftest import SECRET, world
 __all__ = ["world"]
 
 
-@pytest.fixture(scope="session", autouse=True)
+_one_context = cache(ssl.create_default_context)
+
+
+@pytest.fixture(scope="module", autouse=True)
 def one_list_of_authorities() -> Iterator[None]:
     """Each SDK reads the list of certificate authorities for each client: a tenth of a second, for addresses
     without TLS.
     """
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ssl, "create_default_context", cache(ssl.create_default_context))
+        patch.setattr(ssl, "create_default_context", _one_context)
         yield
 
 

@@ -20,6 +20,8 @@ from typing import Any
 
 import psutil
 
+from tests.support.forked import ForkedProcess
+
 PASSWORD = "correct horse battery"
 _CLEAN = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "VIRTUAL_ENV", "SSL_CERT_FILE")
 
@@ -78,7 +80,7 @@ def call(
 
 @dataclass
 class Program:
-    """A running server. `argv` starts it; its output goes to `log`."""
+    """A running server. `argv` starts it; its output goes to `log`. `forks`: see `forked`."""
 
     data_dir: Path
     port: int
@@ -86,7 +88,8 @@ class Program:
     module: str = "clawbot_manager"
     argv: list[str] = field(default_factory=lambda: ["up"])
     environment: dict[str, str] = field(default_factory=dict)
-    process: subprocess.Popen[bytes] | None = None
+    forks: bool = False
+    process: subprocess.Popen[bytes] | ForkedProcess | None = None
     token: str = ""
 
     @property
@@ -95,18 +98,18 @@ class Program:
 
     def start(self) -> None:
         environment = {name: os.environ[name] for name in _CLEAN if name in os.environ}
-        command = [sys.executable, "-m", self.module, *self.argv]
-        command += ["--data-dir", str(self.data_dir), "--port", str(self.port)]
+        environment |= self.environment
+        arguments = [*self.argv, "--data-dir", str(self.data_dir), "--port", str(self.port)]
         self.log.touch()
         before = self.log.stat().st_size
-        with self.log.open("ab") as out:
-            self.process = subprocess.Popen(
-                command,
-                stdout=out,
-                stderr=out,
-                stdin=subprocess.DEVNULL,
-                env={**environment, **self.environment},
-            )
+        if self.forks:
+            self.process = ForkedProcess(self.module, arguments, environment, self.log)
+        else:
+            command = [sys.executable, "-m", self.module, *arguments]
+            with self.log.open("ab") as out:
+                self.process = subprocess.Popen(
+                    command, stdout=out, stderr=out, stdin=subprocess.DEVNULL, env=environment
+                )
         wait_for(self._answers, what=f"the server answers; its log: {self.log}")
         if "serve" not in self.argv:  # `up` says how to sign in once it answers
             wait_for(lambda: "Stop with Ctrl-C" in self.log.read_text()[before:], what="the welcome")

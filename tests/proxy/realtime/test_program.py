@@ -96,7 +96,7 @@ def test_sessions_of_the_whole_program(program: Program, provider: int) -> None:
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 1001
     assert program.process is not None
-    assert program.process.returncode == 0
+    assert program.process.poll() == 0
     assert "Traceback" not in program.output()
     assert not any(secret in program.output() for secret in (token, SECRET))
 

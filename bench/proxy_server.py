@@ -95,7 +95,7 @@ async def _fill(installation: Installation, base_url: str) -> str:
             provider = BotProvider(vendor="openai", models=[MODEL])
             given = BotIn(name="Bench", hostname="bench", providers=[provider], auto_start=False)
             bot = await bots.create(tx, caller, given)
-            _, token = await tokens.add(tx, bot, BotTokenIn(name="bench"))
+            _, token = await tokens.add(tx, caller, bot, BotTokenIn(name="bench"))
         return token
     finally:
         await installation.close()

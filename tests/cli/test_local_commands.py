@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 import clawbot_manager
 from clawbot_manager.control.accounts.schemas import SignUpIn
+from clawbot_manager.control.audit.service import Verdict
 from clawbot_manager.control.diagnostics.schemas import CheckOut
 from clawbot_manager.kit.errors import ConflictError
 from clawbot_manager.settings import Settings, SettingsError
@@ -23,6 +24,7 @@ class FakeApp:
     def __init__(self) -> None:
         self.calls: list[tuple[Any, ...]] = []
         self.raises: Exception | None = None
+        self.verdict = Verdict(0, None, 0, "")
         self.revisions = ["0001", "0002"]
         self.checks = [CheckOut(name="database", status="ok", detail="It answers.")]
 
@@ -47,6 +49,10 @@ class FakeApp:
         self, settings: Settings, email: str, password: str, nickname: str | None = None
     ) -> None:
         self._called("admin", settings, email, password, nickname)
+
+    def verify_audit(self, settings: Settings) -> Verdict:
+        self._called("audit", settings)
+        return self.verdict
 
     def doctor(self, settings: Settings) -> list[CheckOut]:
         self._called("doctor", settings)

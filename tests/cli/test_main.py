@@ -39,6 +39,7 @@ def test_the_commands_are_these() -> None:
         *("bot token list", "bot token create", "bot token revoke"),
         *("key list", "key health", "key add", "key check", "key verify"),
         *("key models", "key delete", "key edit"),
+        *("audit list", "audit export", "audit verify"),
         *("usage list", "usage show", "usage summary", "vendor list", "persona list"),
     }
 

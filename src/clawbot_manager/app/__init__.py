@@ -14,10 +14,12 @@ if TYPE_CHECKING:
         serve,
         up,
         upgrade_database,
+        verify_audit,
         welcome,
     )
 
-__all__ = ["create_admin", "doctor", "openapi", "prepare", "serve", "up", "upgrade_database", "welcome"]
+__all__ = ["create_admin", "doctor", "openapi", "prepare", "serve", "up", "upgrade_database"]
+__all__ += ["verify_audit", "welcome"]
 
 
 def __getattr__(name: str) -> Any:

@@ -9,6 +9,7 @@ from fastapi.routing import APIRoute
 from clawbot_manager import __version__
 from clawbot_manager.control.access.endpoints import router as access
 from clawbot_manager.control.accounts.endpoints import router as accounts
+from clawbot_manager.control.audit.endpoints import router as audit
 from clawbot_manager.control.bots.copies_endpoints import router as copies
 from clawbot_manager.control.bots.endpoints import router as bots
 from clawbot_manager.control.bots.relay_endpoints import router as relay
@@ -34,7 +35,7 @@ def create_api(services: Mapping[type[Any], Any], *, secure_cookies: bool) -> Fa
     api.state.services = services
     api.state.secure_cookies = secure_cookies
     install_problem_handlers(api)
-    for router in (accounts, access, vault, personas, copies, relay, bots, usage, diagnostics):
+    for router in (accounts, access, vault, personas, copies, relay, bots, usage, diagnostics, audit):
         api.include_router(router)
     api.openapi = lambda: openapi_document(api)  # type: ignore[method-assign]
     return api

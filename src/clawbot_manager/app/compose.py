@@ -14,6 +14,7 @@ from clawbot_manager.app.plan import data_plane_config, egress_policy, proxy_con
 from clawbot_manager.app.wiring import build_pipeline
 from clawbot_manager.control.access.service import AccessService
 from clawbot_manager.control.accounts.service import AccountService
+from clawbot_manager.control.audit.service import AuditTrail
 from clawbot_manager.control.bots.gateway import GatewayClient
 from clawbot_manager.control.bots.reconciler import Reconciler
 from clawbot_manager.control.bots.relay import GatewayRelay
@@ -155,6 +156,8 @@ def compose(
     access_tokens = AccessTokens(
         secrets.session_secret, lifetime_seconds=settings.security.access_token_seconds
     )
+    trail = AuditTrail(hasher, clock)
+    database.keep_acts(trail.keep)
     policy = egress_policy(settings)
     runtime = runtime or _runtime(settings, hasher)
     accounts = AccountService(
@@ -217,6 +220,7 @@ def compose(
         Runtime: runtime,
         AccountService: accounts,
         AccessService: AccessService(database, hasher, access_tokens, clock),
+        AuditTrail: trail,
         PersonaService: personas,
         VaultService: vault,
         **parts.services,

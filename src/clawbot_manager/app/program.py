@@ -17,6 +17,7 @@ from clawbot_manager.app.doctor import examine
 from clawbot_manager.app.plan import proxy_plan
 from clawbot_manager.app.proxy_plan import PlanTooLargeError, become_proxy
 from clawbot_manager.app.server import listen, listen_together, run_server, serve_reloading
+from clawbot_manager.control.audit.service import AuditTrail, Verdict
 from clawbot_manager.control.diagnostics.schemas import CheckOut
 from clawbot_manager.infra.db.migrate import pending, upgrade
 from clawbot_manager.infra.events.bus import EventBus
@@ -165,6 +166,21 @@ def create_admin(
     ensure_secrets(settings)
     upgrade_database(settings)
     asyncio.run(run())
+
+
+def verify_audit(settings: Settings) -> Verdict:
+    """Go through the audit trail of this installation's database."""
+
+    async def run() -> Verdict:
+        installation = compose(settings, load_secrets(settings))
+        trail: AuditTrail = installation.services[AuditTrail]
+        try:
+            async with installation.database.reading() as tx:
+                return await trail.verify(tx)
+        finally:
+            await installation.close()
+
+    return asyncio.run(run())
 
 
 def doctor(settings: Settings) -> list[CheckOut]:

@@ -9,6 +9,7 @@ from typer.core import TyperGroup
 from clawbot_manager import __version__
 from clawbot_manager.cli.commands import (
     account,
+    audit,
     bot_changes,
     bot_copies,
     bot_tokens,
@@ -70,6 +71,7 @@ bots.app.add_typer(bot_tokens.app, name="token")
 app.add_typer(bots.app, name="bot")
 app.add_typer(keys.app, name="key")
 app.add_typer(usage.app, name="usage")
+app.add_typer(audit.app, name="audit")
 app.add_typer(catalogue.vendors, name="vendor")
 app.add_typer(catalogue.personas, name="persona")
 

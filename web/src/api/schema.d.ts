@@ -48,6 +48,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Audit Events
+         * @description What the caller did and what was done to the caller's things, newest first.
+         */
+        get: operations["list_audit_events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/audit/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export Audit Events
+         * @description The same as CSV, all of it.
+         */
+        get: operations["export_audit_events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/auth/refresh": {
         parameters: {
             query?: never;
@@ -1031,6 +1071,66 @@ export interface components {
             status: number | null;
         };
         /**
+         * AuditEventOut
+         * @description One act, done or refused.
+         */
+        AuditEventOut: {
+            /**
+             * Action
+             * @enum {string}
+             */
+            action: "CREATE" | "UPDATE" | "DELETE" | "LOGIN" | "LOGOUT" | "START" | "STOP" | "EXPORT" | "IMPORT";
+            /**
+             * Actor
+             * @description The actor's e-mail address then; null: nobody who is known
+             */
+            actor: string | null;
+            /** Actor Id */
+            actor_id: string | null;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /**
+             * Code
+             * @description Why it was refused; null: it was done
+             */
+            code: string | null;
+            /** Detail */
+            detail: string | null;
+            /**
+             * Fields
+             * @description Names of what was changed, never its values
+             */
+            fields: string[];
+            /** Ip */
+            ip: string | null;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "user" | "session" | "api_token" | "provider_key" | "bot" | "bot_token" | "backup" | "persona" | "orphan";
+            /** Seq */
+            seq: number;
+            /**
+             * Target
+             * @description What it was done to, by its name then
+             */
+            target: string;
+            /** Target Id */
+            target_id: string | null;
+            /** Trace Id */
+            trace_id: string | null;
+            /** User Agent */
+            user_agent: string | null;
+            /**
+             * Via
+             * @enum {string}
+             */
+            via: "session" | "api_token" | "sign_in" | "system";
+        };
+        /**
          * BackupOut
          * @description A bot as it was: its settings and its own files, no secret.
          */
@@ -1841,6 +1941,13 @@ export interface components {
              */
             kind: "user" | "team";
         };
+        /** PageOut[AuditEventOut] */
+        PageOut_AuditEventOut_: {
+            /** Items */
+            items: components["schemas"]["AuditEventOut"][];
+            /** Next Cursor */
+            next_cursor?: string | null;
+        };
         /** PageOut[BotEventOut] */
         PageOut_BotEventOut_: {
             /** Items */
@@ -2559,6 +2666,163 @@ export interface operations {
             };
             /** @description Not Found */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_audit_events: {
+        parameters: {
+            query?: {
+                /** @description `next_cursor` of the page before */
+                cursor?: string | null;
+                limit?: number;
+                action?: ("CREATE" | "UPDATE" | "DELETE" | "LOGIN" | "LOGOUT" | "START" | "STOP" | "EXPORT" | "IMPORT") | null;
+                kind?: ("user" | "session" | "api_token" | "provider_key" | "bot" | "bot_token" | "backup" | "persona" | "orphan") | null;
+                /** @description Part of its name */
+                target?: string | null;
+                actor_id?: string | null;
+                /** @description Only what was refused, or only what was done */
+                refused?: boolean | null;
+                since?: string | null;
+                until?: string | null;
+                /** @description Of all owners; administrators only */
+                everybody?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageOut_AuditEventOut_"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    export_audit_events: {
+        parameters: {
+            query?: {
+                action?: ("CREATE" | "UPDATE" | "DELETE" | "LOGIN" | "LOGOUT" | "START" | "STOP" | "EXPORT" | "IMPORT") | null;
+                kind?: ("user" | "session" | "api_token" | "provider_key" | "bot" | "bot_token" | "backup" | "persona" | "orphan") | null;
+                /** @description Part of its name */
+                target?: string | null;
+                actor_id?: string | null;
+                /** @description Only what was refused, or only what was done */
+                refused?: boolean | null;
+                since?: string | null;
+                until?: string | null;
+                /** @description Of all owners; administrators only */
+                everybody?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All that match */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": unknown;
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };

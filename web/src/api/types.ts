@@ -5,6 +5,7 @@ type Schemas = components["schemas"];
 export type System = Schemas["SystemOut"];
 export type User = Schemas["UserOut"];
 export type Session = Schemas["SessionOut"];
+export type AuditEvent = Schemas["AuditEventOut"];
 export type Vendor = Schemas["VendorOut"];
 export type ProviderKey = Schemas["ProviderKeyOut"];
 export type ProviderKeyIn = Schemas["ProviderKeyIn"];

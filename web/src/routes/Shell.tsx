@@ -5,6 +5,7 @@ import {
   IconChartHistogram,
   IconCode,
   IconKey,
+  IconListSearch,
   IconLogout,
   IconRobot,
   IconUserCircle,
@@ -22,6 +23,7 @@ const PAGES = [
   { to: "/provider-keys", label: "nav.keys", icon: IconKey },
   { to: "/usage", label: "nav.usage", icon: IconChartHistogram },
   { to: "/api-tokens", label: "nav.apiTokens", icon: IconCode },
+  { to: "/audit", label: "nav.audit", icon: IconListSearch },
   { to: "/system", label: "nav.system", icon: IconActivityHeartbeat },
 ] as const;
 

@@ -104,6 +104,12 @@ const apiTokens = createRoute({
   component: lazyRouteComponent(() => import("./ApiTokens")),
 });
 
+const audit = createRoute({
+  getParentRoute: () => shell,
+  path: "/audit",
+  component: lazyRouteComponent(() => import("./Audit")),
+});
+
 const system = createRoute({
   getParentRoute: () => shell,
   path: "/system",
@@ -113,7 +119,7 @@ const system = createRoute({
 const routeTree = root.addChildren([
   signIn,
   signUp,
-  shell.addChildren([home, bots, newBot, removedBots, bot, keys, usage, apiTokens, system]),
+  shell.addChildren([home, bots, newBot, removedBots, bot, keys, usage, apiTokens, audit, system]),
 ]);
 
 export function createAppRouter(queryClient: QueryClient) {

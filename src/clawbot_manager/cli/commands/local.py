@@ -64,8 +64,8 @@ def up(*, port: PortOption = None, host: HostOption = None, data_dir: DataDirOpt
     """
     from clawbot_manager import app  # noqa: PLC0415
 
-    with _readable():
-        app.up(_settings(host=host, port=port, data_dir=data_dir), _report)
+    with readable():
+        app.up(settings_of(host=host, port=port, data_dir=data_dir), _report)
 
 
 def serve(
@@ -84,16 +84,16 @@ def serve(
     """
     from clawbot_manager import app  # noqa: PLC0415
 
-    with _readable():
-        app.serve(_settings(host=host, port=port, data_dir=data_dir), role, reload=reload)
+    with readable():
+        app.serve(settings_of(host=host, port=port, data_dir=data_dir), role, reload=reload)
 
 
 def upgrade(*, data_dir: DataDirOption = None) -> None:
     """Bring the database to this version's schema."""
     from clawbot_manager import app  # noqa: PLC0415
 
-    with _readable():
-        applied = app.upgrade_database(_settings(data_dir=data_dir))
+    with readable():
+        applied = app.upgrade_database(settings_of(data_dir=data_dir))
     for revision in applied:
         print(f"applied {revision}")
     if not applied:
@@ -116,8 +116,8 @@ def create_admin(
     """
     from clawbot_manager import app  # noqa: PLC0415
 
-    with _readable():
-        settings = _settings(data_dir=data_dir)
+    with readable():
+        settings = settings_of(data_dir=data_dir)
         secret = password(world_of(ctx), from_stdin=password_stdin, confirm=True)
         app.create_admin(settings, email, secret, nickname)
     print(f"{email} is an administrator.")
@@ -131,8 +131,8 @@ def doctor(ctx: typer.Context, *, data_dir: DataDirOption = None, as_json: JsonO
     from clawbot_manager import app  # noqa: PLC0415
 
     out = Output(as_json=as_json, terminal=world_of(ctx).stdout_is_terminal())
-    with _readable():
-        checks = [check.model_dump(mode="json") for check in app.doctor(_settings(data_dir=data_dir))]
+    with readable():
+        checks = [check.model_dump(mode="json") for check in app.doctor(settings_of(data_dir=data_dir))]
     rows = [(check["name"], check["status"], check["detail"], check["hint"]) for check in checks]
     headers = ("CHECK", "STATUS", "DETAIL", "WHAT TO DO")
     out.data(checks, lambda: out.table(headers, rows, empty="Nothing was checked."))
@@ -144,7 +144,7 @@ def openapi() -> None:
     """Print the API's OpenAPI document."""
     from clawbot_manager import app  # noqa: PLC0415
 
-    with _readable():
+    with readable():
         document = app.openapi()
     print(json_text(document, sort_keys=True))
 
@@ -153,7 +153,7 @@ def _report(line: str) -> None:
     print(line, flush=True)
 
 
-def _settings(
+def settings_of(
     *, host: str | None = None, port: int | None = None, data_dir: Path | None = None
 ) -> "Settings":
     """Settings from the environment, with the options that were given on top."""
@@ -169,7 +169,7 @@ def _settings(
 
 
 @contextmanager
-def _readable() -> Iterator[None]:
+def readable() -> Iterator[None]:
     """Turns the errors that wrong input or a wrong environment causes into one line."""
     from pydantic import ValidationError  # noqa: PLC0415
 

@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, select, update
 from clawbot_manager.control.access.models import ApiToken
 from clawbot_manager.control.access.schemas import ApiTokenIn
 from clawbot_manager.control.accounts import repository as accounts
+from clawbot_manager.control.shared.acts import acted
 from clawbot_manager.control.shared.caller import Caller
 from clawbot_manager.infra.crypto.access_tokens import AccessTokenError, AccessTokens
 from clawbot_manager.infra.crypto.tokens import TokenHasher, hint_of
@@ -97,6 +98,7 @@ class AccessService:
         )
         tx.add(token)
         await tx.flush()
+        acted(tx, caller, "CREATE", "api_token", token.id, token.name)
         return token, text
 
     async def revoke_token(self, tx: Transaction, caller: Caller, token_id: UUID) -> None:
@@ -108,4 +110,5 @@ class AccessService:
         token = await tx.get(ApiToken, token_id)
         if token is None or token.user_id != caller.user_id:
             raise NotFoundError("There is no such API token.")
+        acted(tx, caller, "DELETE", "api_token", token.id, token.name)
         await tx.delete(token)

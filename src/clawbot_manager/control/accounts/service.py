@@ -1,7 +1,7 @@
 """Sign-up, sign-in, and sessions whose refresh token rotates at each use."""
 
 import hmac
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from pydantic import SecretStr
@@ -17,6 +17,7 @@ from clawbot_manager.control.accounts.errors import (
 )
 from clawbot_manager.control.accounts.models import User, UserSession
 from clawbot_manager.control.accounts.schemas import SignInIn, SignUpIn, UserPatch
+from clawbot_manager.control.shared.acts import Act, acted
 from clawbot_manager.control.shared.caller import Caller
 from clawbot_manager.infra.crypto.access_tokens import AccessClaims, AccessTokens
 from clawbot_manager.infra.crypto.passwords import Passwords
@@ -106,6 +107,7 @@ class AccountService:
             if first:
                 self._check_setup_token(given.setup_token)
             user = await self._add_user(tx, given, hashed, admin=first)
+            tx.record(Act("CREATE", "user", user.id, user.email, user.id, user.id, "sign_in"))
             return self._start_session(tx, user, device)
 
     def _check_setup_token(self, token: str | None) -> None:
@@ -124,7 +126,9 @@ class AccountService:
         given = SignUpIn(email=email, password=password, nickname=nickname)
         hashed = await self._passwords.hash(password.get_secret_value())
         async with self._database.transaction() as tx:
-            return await self._add_user(tx, given, hashed, admin=True)
+            user = await self._add_user(tx, given, hashed, admin=True)
+            tx.record(Act("CREATE", "user", user.id, user.email, user.id, None, "system"))
+            return user
 
     async def _add_user(self, tx: Transaction, given: SignUpIn, hashed: str, *, admin: bool) -> User:
         now = self._clock.now()
@@ -155,6 +159,7 @@ class AccountService:
             user = await repository.find_by_email(tx, given.email)
         password = given.password.get_secret_value()
         if not await self._passwords.verify(password, user.password_hash if user else None) or user is None:
+            await self._refused(given.email, user)
             raise WrongCredentialsError("Check the e-mail address and the password.")
         renewed = (
             await self._passwords.hash(password) if self._passwords.needs_rehash(user.password_hash) else None
@@ -164,6 +169,12 @@ class AccountService:
             if renewed is not None:
                 user.password_hash = renewed
             return self._start_session(tx, user, device)
+
+    async def _refused(self, email: str, user: User | None) -> None:
+        known = user.id if user is not None else None
+        async with self._database.transaction() as tx:
+            code = WrongCredentialsError.code
+            tx.record(Act("LOGIN", "session", None, email.lower(), known, None, "sign_in", code=code))
 
     def _start_session(self, tx: Transaction, user: User, device: Device) -> SignedIn:
         now = self._clock.now()
@@ -181,6 +192,7 @@ class AccountService:
             user_agent=(device.user_agent or "")[:300] or None,
         )
         tx.add(session)
+        tx.record(Act("LOGIN", "session", session.id, user.email, user.id, user.id, "sign_in"))
         return self._signed_in(user, session, refresh)
 
     def _signed_in(self, user: User, session: UserSession, refresh: str) -> SignedIn:
@@ -213,6 +225,8 @@ class AccountService:
                     # asked again: the same answer, and nothing moves, so that no second line of tokens begins
                     return self._signed_in(user, session, following)
                 session.revoked_at = now
+                reused = Act("LOGIN", "session", session.id, user.email, user.id, None, "sign_in")
+                tx.record(replace(reused, code="token_reused"))
         raise SessionEndedError("Sign in again.")
 
     async def sign_out(self, refresh_token: str) -> None:
@@ -221,6 +235,10 @@ class AccountService:
             session = await repository.find_session_by_refresh(tx, self._hasher.hash(refresh_token))
             if session is not None and session.revoked_at is None:
                 session.revoked_at = self._clock.now()
+                user = await repository.find_user(tx, session.user_id)
+                name = user.email if user is not None else ""
+                owner = session.user_id
+                tx.record(Act("LOGOUT", "session", session.id, name, owner, owner, "session"))
 
     async def update_me(self, tx: Transaction, caller: Caller, patch: UserPatch) -> User:
         """Change what users may change about themselves."""
@@ -230,4 +248,5 @@ class AccountService:
         for name, value in patch.model_dump(exclude_unset=True, exclude_none=True).items():
             setattr(user, name, value)
         user.updated_at = self._clock.now()
+        acted(tx, caller, "UPDATE", "user", user.id, user.email, fields=patch.model_fields_set)
         return user

@@ -6,6 +6,7 @@ from clawbot_manager.control.bots.models import Bot
 from clawbot_manager.control.bots.record import note
 from clawbot_manager.control.bots.schemas import BotPatch, BotUpgradeIn
 from clawbot_manager.control.bots.service import BotService
+from clawbot_manager.control.shared.acts import acted
 from clawbot_manager.control.shared.caller import Caller
 from clawbot_manager.control.shared.data_plane import tell_data_plane
 from clawbot_manager.control.shared.events import BotTokensChanged, BotWanted
@@ -45,6 +46,7 @@ class BotChanges:
             changes["tags"] = list(dict.fromkeys(given.tags))
         bot.config = {**bot.config, **changes}
         self._wanted(tx, bot, "settings_changed", ", ".join(sorted(given.model_fields_set)))
+        acted(tx, caller, "UPDATE", "bot", bot.id, bot.hostname, fields=given.model_fields_set)
         await tell_data_plane(tx, BotTokensChanged(bot.id))
         return bot
 
@@ -57,6 +59,7 @@ class BotChanges:
         bot = await self._living(tx, caller, hostname)
         self._renew(bot)
         self._wanted(tx, bot, "restart_wanted")
+        acted(tx, caller, "START", "bot", bot.id, bot.hostname, detail="restart")
         return bot
 
     async def upgrade(self, tx: Transaction, caller: Caller, hostname: str, given: BotUpgradeIn) -> Bot:
@@ -73,6 +76,7 @@ class BotChanges:
             bot.image, bot.previous_image = image, before
             self._renew(bot)
             self._wanted(tx, bot, "upgrade_wanted", f"From {before} to {image}.")
+            acted(tx, caller, "UPDATE", "bot", bot.id, bot.hostname, fields=["image"], detail=image)
         return bot
 
     def is_other_image(self, bot: Bot, given: BotUpgradeIn) -> bool:

@@ -5,7 +5,7 @@ import shutil
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import orjson
@@ -19,6 +19,7 @@ from clawbot_manager.control.bots.record import note
 from clawbot_manager.control.bots.schemas import BotCloneIn, BotIn
 from clawbot_manager.control.bots.service import BotService
 from clawbot_manager.control.bots.workspace import OWN_FILES, Workspaces
+from clawbot_manager.control.shared.acts import acted
 from clawbot_manager.control.shared.caller import Caller
 from clawbot_manager.control.shared.data_plane import tell_data_plane
 from clawbot_manager.control.shared.events import BotTokensChanged, BotWanted
@@ -69,12 +70,13 @@ class BotCopies:
             "name": given.name or bot.name,
             "auto_start": given.auto_start,
         }
+        detail = f"clone of {hostname}"
         if not given.with_files:
-            return await self._make(caller, BotIn.model_validate(settings), None)
+            return await self._make(caller, BotIn.model_validate(settings), None, detail=detail)
         draft = self._draft("clone")
         try:
             await asyncio.to_thread(archive.pack, draft, b"{}", self._files(bot.id), self._limits)
-            return await self._from_archive(caller, draft, BotIn.model_validate(settings))
+            return await self._from_archive(caller, draft, BotIn.model_validate(settings), detail=detail)
         finally:
             draft.unlink(missing_ok=True)
 
@@ -90,6 +92,8 @@ class BotCopies:
         await asyncio.to_thread(
             archive.pack, draft, _packed(bot, with_pins=False), self._files(bot.id), self._limits
         )
+        async with self._database.transaction() as tx:
+            acted(tx, caller, "EXPORT", "bot", bot.id, bot.hostname)
         return draft
 
     async def import_(self, caller: Caller, hostname: str | None, body: AsyncIterator[bytes]) -> UUID:
@@ -111,23 +115,32 @@ class BotCopies:
             draft.unlink(missing_ok=True)
 
     async def _from_archive(
-        self, caller: Caller, path: Path, given: BotIn | None, hostname: str | None = None
+        self,
+        caller: Caller,
+        path: Path,
+        given: BotIn | None,
+        hostname: str | None = None,
+        *,
+        detail: str | None = None,
     ) -> UUID:
         folder = path.with_suffix(".files")
         try:
             raw = await asyncio.to_thread(archive.unpack, path, folder, self._limits)
-            return await self._make(caller, given or _read(raw, hostname), folder)
+            return await self._make(caller, given or _read(raw, hostname), folder, detail=detail)
         finally:
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
-    async def _make(self, caller: Caller, given: BotIn, files: Path | None) -> UUID:
+    async def _make(
+        self, caller: Caller, given: BotIn, files: Path | None, *, detail: str | None = None
+    ) -> UUID:
         """The files are in their place before anybody knows of the bot."""
         bot_id = uuid7()
         if files is not None:
             await asyncio.to_thread(self._place, files, bot_id)
         try:
             async with self._database.transaction() as tx:
-                await self._bots.create(tx, caller, given, bot_id=bot_id)
+                action: Literal["CREATE", "IMPORT"] = "IMPORT" if detail is None else "CREATE"
+                await self._bots.create(tx, caller, given, bot_id=bot_id, action=action, detail=detail)
         except BaseException:
             await asyncio.to_thread(self._workspaces.remove, bot_id)
             raise
@@ -156,6 +169,7 @@ class BotCopies:
         async with self._database.transaction() as tx:
             tx.add(backup)
             note(tx, bot.id, self._clock.now(), "info", "backed_up", reason)
+            acted(tx, caller, "CREATE", "backup", backup.id, bot.hostname, detail=reason)
             await tx.flush()
             old = (await repository.backups(tx, bot.id))[self._kept :]
             for one in old:
@@ -191,6 +205,7 @@ class BotCopies:
                 "limits": given.limits.model_dump(exclude_none=True),
                 "egress": given.egress,
             }
+            acted(tx, caller, "UPDATE", "bot", row.id, row.hostname, detail=f"restore of {backup_id}")
             tx.tell(BotWanted(row.id))
             await tell_data_plane(tx, BotTokensChanged(row.id))
 
@@ -227,6 +242,7 @@ class BotCopies:
             bot = await self._bots.get(tx, caller, hostname)
             _must_not_be_restored(bot)
             await tx.delete(await self._find(tx, bot, backup_id))
+            acted(tx, caller, "DELETE", "backup", backup_id, bot.hostname)
         self._backup(bot.id, backup_id).unlink(missing_ok=True)
 
     def forget(self, bot_id: UUID) -> None:

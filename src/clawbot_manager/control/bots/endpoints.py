@@ -97,9 +97,9 @@ async def list_orphans(_caller: AdminCaller, orphans: FoundOrphans) -> list[Orph
 
 
 @router.post("/admin/cleanup", responses=problems(403, 503))
-async def clean_up(_caller: AdminCaller, given: CleanupIn, orphans: FoundOrphans) -> CleanupOut:
+async def clean_up(caller: AdminCaller, given: CleanupIn, orphans: FoundOrphans) -> CleanupOut:
     """Remove the orphans, or say which would go (`dry_run`, the default)."""
-    return await orphans.clean_up(dry_run=given.dry_run, ids=given.ids)
+    return await orphans.clean_up(caller, dry_run=given.dry_run, ids=given.ids)
 
 
 @router.get("/{hostname}", responses=problems(404))
@@ -230,7 +230,7 @@ async def create_bot_token(
 ) -> BotTokenCreated:
     """Make a proxy token for an own client: it uses the bot's keys and counts as the bot. Shown this once."""
     bot = await bots.get(tx, caller, hostname)
-    token, text = await tokens.add(tx, bot, given)
+    token, text = await tokens.add(tx, caller, bot, given)
     shown = BotTokenOut.model_validate(token).model_dump()
     return BotTokenCreated(**shown, token=text, base_urls=bots.base_urls(bot))
 
@@ -240,4 +240,4 @@ async def revoke_bot_token(
     caller: SignedInCaller, hostname: HostnamePath, token_id: UUID, tx: WriteTx, bots: Bots, tokens: Tokens
 ) -> None:
     """Revoke a proxy token; it stops at once."""
-    await tokens.revoke(tx, await bots.get(tx, caller, hostname), token_id)
+    await tokens.revoke(tx, caller, await bots.get(tx, caller, hostname), token_id)

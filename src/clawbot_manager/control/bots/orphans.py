@@ -13,6 +13,8 @@ from clawbot_manager.control.bots import repository
 from clawbot_manager.control.bots.operations import runtime_down
 from clawbot_manager.control.bots.schemas import CleanupOut, OrphanOut
 from clawbot_manager.control.bots.workspace import Workspaces
+from clawbot_manager.control.shared.acts import acted
+from clawbot_manager.control.shared.caller import Caller
 from clawbot_manager.control.shared.data_plane import tell_data_plane
 from clawbot_manager.control.shared.events import BotTokensChanged
 from clawbot_manager.infra.db import Database
@@ -72,7 +74,9 @@ class Orphans:
         ]
         return found + [_leftover(one) for one in leftovers]
 
-    async def clean_up(self, *, dry_run: bool, ids: Collection[str] | None = None) -> CleanupOut:
+    async def clean_up(
+        self, caller: Caller, *, dry_run: bool, ids: Collection[str] | None = None
+    ) -> CleanupOut:
         """Remove them, or say which would go; `ids` None means all.
 
         Raises:
@@ -84,14 +88,14 @@ class Orphans:
                 continue
             try:
                 if not dry_run:
-                    await self._remove(orphan)
+                    await self._remove(caller, orphan)
                 result.removed.append(orphan)
             except (InstanceFailedError, RuntimeUnavailableError, OSError) as error:
                 _log.warning("orphan.not_removed", kind=orphan.kind, id=orphan.id, error=str(error))
                 result.failed.append({"kind": orphan.kind, "id": orphan.id, "reason": str(error)})
         return result
 
-    async def _remove(self, orphan: OrphanOut) -> None:
+    async def _remove(self, caller: Caller, orphan: OrphanOut) -> None:
         if orphan.kind == "instance":
             await self._runtime.remove(UUID(orphan.id))
         elif orphan.kind == "workspace":
@@ -100,6 +104,8 @@ class Orphans:
             await self._revoke(UUID(orphan.id))
         else:
             await self._runtime.remove_leftover(Leftover(orphan.kind, orphan.id, orphan.detail))
+        async with self._database.transaction() as tx:
+            acted(tx, caller, "DELETE", "orphan", None, orphan.id, detail=f"{orphan.kind}: {orphan.detail}")
         _log.info("orphan.removed", kind=orphan.kind, id=orphan.id)
 
     async def _revoke(self, token_id: UUID) -> None:

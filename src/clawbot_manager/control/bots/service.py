@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from sqlalchemy import text
@@ -32,6 +32,7 @@ from clawbot_manager.control.bots.schemas import (
     Persona,
 )
 from clawbot_manager.control.personas.service import PersonaService
+from clawbot_manager.control.shared.acts import Action, acted
 from clawbot_manager.control.shared.caller import Caller
 from clawbot_manager.control.shared.events import BotWanted
 from clawbot_manager.control.vault import repository as vault
@@ -49,6 +50,7 @@ from clawbot_manager.vendors.simulator import SIMULATED_BASE_URL
 NODE = "local"
 _OPERATOR_PREFIX = "cbm_op"
 _HIGHEST_PORT = 65_000
+_ACTIONS: dict[str, Action] = {"running": "START", "stopped": "STOP", "deleted": "DELETE"}
 
 # Words that stand where a hostname stands in the routes, now or on the road.
 RESERVED_HOSTNAMES = frozenset(
@@ -155,9 +157,16 @@ class BotService:
     # ---- wanting
 
     async def create(
-        self, tx: Transaction, caller: Caller, given: BotIn, *, bot_id: UUID | None = None
+        self,
+        tx: Transaction,
+        caller: Caller,
+        given: BotIn,
+        *,
+        bot_id: UUID | None = None,
+        action: Literal["CREATE", "IMPORT"] = "CREATE",
+        detail: str | None = None,
     ) -> Bot:
-        """Write down a new bot; the reconciler makes it.
+        """Write down a new bot; the reconciler makes it. `action` and `detail` are for the audit trail.
 
         Raises:
             BadHostnameError, BadProviderError, HostnameTakenError, PortsExhaustedError, InvalidInputError.
@@ -205,6 +214,7 @@ class BotService:
         except IntegrityError as error:
             raise _taken(bot.hostname) from error
         note(tx, bot.id, now, "info", "created")
+        acted(tx, caller, action, "bot", bot.id, bot.hostname, detail=detail)
         tx.tell(BotWanted(bot.id))
         return bot
 
@@ -277,6 +287,7 @@ class BotService:
         bot.failures, bot.retry_at, bot.code, bot.detail = 0, None, None, None
         bot.updated_at = self._clock.now()
         note(tx, bot.id, bot.updated_at, "info", f"wanted_{desired}")
+        acted(tx, caller, _ACTIONS[desired], "bot", bot.id, bot.hostname)
         tx.tell(BotWanted(bot.id))
         return bot
 

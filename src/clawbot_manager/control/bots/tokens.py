@@ -7,6 +7,8 @@ from uuid import UUID
 from clawbot_manager.control.bots import repository
 from clawbot_manager.control.bots.models import Bot, BotToken
 from clawbot_manager.control.bots.schemas import BotTokenIn
+from clawbot_manager.control.shared.acts import acted
+from clawbot_manager.control.shared.caller import Caller
 from clawbot_manager.control.shared.data_plane import tell_data_plane
 from clawbot_manager.control.shared.events import BotTokensChanged
 from clawbot_manager.infra.crypto.tokens import TokenHasher, hint_of
@@ -25,17 +27,18 @@ class BotTokens:
         self._hasher = hasher
         self._clock = clock
 
-    async def add(self, tx: Transaction, bot: Bot, given: BotTokenIn) -> tuple[BotToken, str]:
+    async def add(self, tx: Transaction, caller: Caller, bot: Bot, given: BotTokenIn) -> tuple[BotToken, str]:
         """A named proxy token for the owner's own client; the text is returned this once."""
         ends = self._clock.now() + timedelta(days=given.expires_in_days) if given.expires_in_days else None
         token, plain = new_token(self._hasher, bot.id, "client", given.name, self._clock)
         token.expires_at = ends
         tx.add(token)
         await tx.flush()
+        acted(tx, caller, "CREATE", "bot_token", token.id, f"{bot.hostname}/{token.name}")
         await tell_data_plane(tx, BotTokensChanged(bot.id))
         return token, plain
 
-    async def revoke(self, tx: Transaction, bot: Bot, token_id: UUID) -> None:
+    async def revoke(self, tx: Transaction, caller: Caller, bot: Bot, token_id: UUID) -> None:
         """Revoke a proxy token; it stops at once.
 
         Raises:
@@ -45,6 +48,7 @@ class BotTokens:
         if token is None:
             raise NotFoundError("There is no such token of this bot.")
         token.revoked_at = self._clock.now()
+        acted(tx, caller, "DELETE", "bot_token", token.id, f"{bot.hostname}/{token.name}")
         await tell_data_plane(tx, BotTokensChanged(bot.id))
 
 

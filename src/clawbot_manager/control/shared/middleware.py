@@ -9,6 +9,7 @@ import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from clawbot_manager.control.shared.acts import Origin, origin_var
 from clawbot_manager.control.shared.latency import Latencies
 from clawbot_manager.control.shared.problems import problem_body
 from clawbot_manager.infra.telemetry.logs import trace_id_var
@@ -69,10 +70,13 @@ class ControlRim:
             return
         headers = Headers(scope=scope)
         token = trace_id_var.set(trace_id_from(headers.get("traceparent"), headers.get("x-request-id")))
+        client = scope.get("client")
+        origin = origin_var.set(Origin(client[0] if client else None, headers.get("user-agent")))
         try:
             await self._serve(scope, headers, receive, send)
         finally:
             trace_id_var.reset(token)
+            origin_var.reset(origin)
 
     async def _serve(self, scope: Scope, headers: Headers, receive: Receive, send: Send) -> None:
         status = 0

@@ -9,6 +9,7 @@ from uuid import UUID
 from pydantic import SecretStr
 from sqlalchemy.exc import IntegrityError
 
+from clawbot_manager.control.shared.acts import acted
 from clawbot_manager.control.shared.caller import Caller
 from clawbot_manager.control.shared.data_plane import tell_data_plane
 from clawbot_manager.control.shared.events import ProviderKeysChanged
@@ -147,6 +148,7 @@ class VaultService:
             raise SecretRequiredError(f"Give the API key of {vendor.name}.", field="secret")
         tx.add(key)
         await self._flush(tx, caller)
+        acted(tx, caller, "CREATE", "provider_key", key.id, key.label, detail=key.vendor)
         return key
 
     async def update(
@@ -181,6 +183,7 @@ class VaultService:
             states.renew(key)
         key.updated_at = self._clock.now()
         await self._flush(tx, caller)
+        acted(tx, caller, "UPDATE", "provider_key", key.id, key.label, fields=patch.model_fields_set)
         return key
 
     async def delete(self, tx: Transaction, caller: Caller, key_id: UUID) -> None:
@@ -192,6 +195,7 @@ class VaultService:
         key = await self.get(tx, caller, key_id, for_update=True)
         key.sealed_secret = key.fingerprint = None
         key.deleted_at = key.updated_at = self._clock.now()
+        acted(tx, caller, "DELETE", "provider_key", key.id, key.label)
         await tell_data_plane(tx, ProviderKeysChanged(caller.user_id))
 
     async def verify(self, caller: Caller, key_id: UUID) -> KeyCheckOut:

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -23,11 +23,18 @@ _PATIENCE = 30  # seconds for another writer of an SQLite file
 
 
 class Transaction(AsyncSession):
-    """A session of one transaction that also collects the events to tell after its commit."""
+    """A session of one transaction that also collects the events to tell after its commit, and the acts."""
 
     def tell(self, happened: object) -> None:
         """Publish this event once the transaction has been committed, and never when it is not."""
         self.info.setdefault("events", []).append(happened)
+
+    def record(self, act: object) -> None:
+        """Have this act stored with the transaction, right before its commit; see `Database.keep_acts`."""
+        self.info.setdefault("acts", []).append(act)
+
+
+KeepActs = Callable[[Transaction, list[Any]], Awaitable[None]]
 
 
 class Database:
@@ -36,6 +43,7 @@ class Database:
     def __init__(self, url: str, bus: EventBus, *, read_url: str | None = None, pool_size: int = 10) -> None:
         self.url = url
         self._bus = bus
+        self._keep_acts: KeepActs | None = None
         self._engine = _engine(url, pool_size)
         if read_url or (self.dialect == "sqlite" and _is_file(make_url(url))):
             self._read_engine = _engine(read_url or url, pool_size, read_only=True)
@@ -48,6 +56,10 @@ class Database:
             expire_on_commit=False,
         )
 
+    def keep_acts(self, keep: KeepActs) -> None:
+        """What stores the acts of every transaction from now on."""
+        self._keep_acts = keep
+
     @property
     def dialect(self) -> str:
         """`sqlite` or `postgresql`."""
@@ -59,6 +71,8 @@ class Database:
         async with self._write() as session:
             async with session.begin():
                 yield session
+                if (acts := session.info.pop("acts", None)) and self._keep_acts is not None:
+                    await self._keep_acts(session, acts)
             for happened in session.info.pop("events", []):
                 await self._bus.publish(happened)
 

@@ -1,0 +1,1 @@
+"""Who did what, when and from where: a chain of rows that nobody changes unnoticed."""

@@ -55,7 +55,7 @@ def page(browser: Browser, program: Program) -> Iterator[Page]:
         "console",
         lambda message: (
             errors.append(message.text)
-            if message.type == "error" and "status of 40" not in message.text
+            if message.type == "error" and "status of 4" not in message.text
             else None
         ),
     )

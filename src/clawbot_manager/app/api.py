@@ -8,6 +8,7 @@ from fastapi.routing import APIRoute
 
 from clawbot_manager import __version__
 from clawbot_manager.control.access.endpoints import router as access
+from clawbot_manager.control.access.security_endpoints import router as security
 from clawbot_manager.control.accounts.endpoints import router as accounts
 from clawbot_manager.control.audit.endpoints import router as audit
 from clawbot_manager.control.bots.copies_endpoints import router as copies
@@ -19,6 +20,7 @@ from clawbot_manager.control.shared.problems import install_problem_handlers
 from clawbot_manager.control.usage.endpoints import router as usage
 from clawbot_manager.control.vault.endpoints import router as vault
 
+_ROUTERS = (accounts, access, security, vault, personas, copies, relay, bots, usage, diagnostics, audit)
 _PROBLEM = {"$ref": "#/components/schemas/Problem"}
 
 
@@ -35,7 +37,7 @@ def create_api(services: Mapping[type[Any], Any], *, secure_cookies: bool) -> Fa
     api.state.services = services
     api.state.secure_cookies = secure_cookies
     install_problem_handlers(api)
-    for router in (accounts, access, vault, personas, copies, relay, bots, usage, diagnostics, audit):
+    for router in _ROUTERS:
         api.include_router(router)
     api.openapi = lambda: openapi_document(api)  # type: ignore[method-assign]
     return api

@@ -13,6 +13,7 @@ from clawbot_manager.app.bots import BotNeeds, compose_bots
 from clawbot_manager.app.plan import data_plane_config, egress_policy, proxy_config
 from clawbot_manager.app.wiring import build_pipeline
 from clawbot_manager.control.access.service import AccessService
+from clawbot_manager.control.accounts.security import AccountSecurity
 from clawbot_manager.control.accounts.service import AccountService
 from clawbot_manager.control.audit.service import AuditTrail
 from clawbot_manager.control.bots.gateway import GatewayClient
@@ -160,9 +161,10 @@ def compose(
     database.keep_acts(trail.keep)
     policy = egress_policy(settings)
     runtime = runtime or _runtime(settings, hasher)
+    passwords = passwords or Passwords()
     accounts = AccountService(
         database,
-        passwords or Passwords(),
+        passwords,
         hasher,
         access_tokens,
         clock,
@@ -219,6 +221,7 @@ def compose(
         Database: database,
         Runtime: runtime,
         AccountService: accounts,
+        AccountSecurity: AccountSecurity(database, passwords, clock),
         AccessService: AccessService(database, hasher, access_tokens, clock),
         AuditTrail: trail,
         PersonaService: personas,

@@ -97,11 +97,7 @@ def serve(settings: Settings, role: Role, *, reload: bool = False) -> None:
         serve_reloading(settings)
         return
     _harden(settings)
-    missing = asyncio.run(_pending(settings))
-    if missing:
-        raise SettingsError(
-            [f"The database lacks {len(missing)} migrations. Run `clawbot-manager db upgrade`."]
-        )
+    _check_schema(settings)
     secrets = load_secrets(settings)
     listener = listen(settings.server.host, settings.server.port)
     if role == "proxy":
@@ -169,7 +165,11 @@ def create_admin(
 
 
 def verify_audit(settings: Settings) -> Verdict:
-    """Go through the audit trail of this installation's database."""
+    """Go through the audit trail of this installation's database.
+
+    Raises:
+        SettingsError: a secret is missing, or the schema is not that of this version.
+    """
 
     async def run() -> Verdict:
         installation = compose(settings, load_secrets(settings))
@@ -180,7 +180,16 @@ def verify_audit(settings: Settings) -> Verdict:
         finally:
             await installation.close()
 
+    _check_schema(settings)
     return asyncio.run(run())
+
+
+def _check_schema(settings: Settings) -> None:
+    missing = asyncio.run(_pending(settings))
+    if missing:
+        raise SettingsError(
+            [f"The database lacks {len(missing)} migrations. Run `clawbot-manager db upgrade`."]
+        )
 
 
 def doctor(settings: Settings) -> list[CheckOut]:

@@ -129,6 +129,7 @@ class TestEverythingIsWrittenDown:
             *("create_bot_token", "revoke_bot_token", "create_api_token", "revoke_api_token", "update_me"),
         }
         in_other_tests = {"sign_up", "sign_in", "sign_out", "clean_up"}
+        in_other_tests |= {"end_session", "end_other_sessions", "change_password"}  # control/test_security
         changes_nothing = {"chat_with_bot", "diagnose_bot", "verify_provider_key", "refresh"}
         assert changing == in_the_life | in_other_tests | changes_nothing
 

@@ -4,6 +4,7 @@ type Schemas = components["schemas"];
 
 export type System = Schemas["SystemOut"];
 export type User = Schemas["UserOut"];
+export type UserSession = Schemas["UserSessionOut"];
 export type Session = Schemas["SessionOut"];
 export type AuditEvent = Schemas["AuditEventOut"];
 export type Vendor = Schemas["VendorOut"];

@@ -8,6 +8,7 @@ import {
   IconListSearch,
   IconLogout,
   IconRobot,
+  IconShieldLock,
   IconUserCircle,
 } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
@@ -48,6 +49,13 @@ function AccountMenu() {
           </Text>
         </div>
         <Menu.Divider />
+        <Menu.Item
+          component={Link}
+          to="/account"
+          leftSection={<IconShieldLock size={16} aria-hidden="true" />}
+        >
+          {t("nav.account")}
+        </Menu.Item>
         <Menu.Item leftSection={<IconLogout size={16} aria-hidden="true" />} onClick={() => void signOut()}>
           {t("account.signOut")}
         </Menu.Item>

@@ -98,6 +98,12 @@ const usage = createRoute({
   component: lazyRouteComponent(() => import("./Usage")),
 });
 
+const account = createRoute({
+  getParentRoute: () => shell,
+  path: "/account",
+  component: lazyRouteComponent(() => import("./Account")),
+});
+
 const apiTokens = createRoute({
   getParentRoute: () => shell,
   path: "/api-tokens",
@@ -119,7 +125,7 @@ const system = createRoute({
 const routeTree = root.addChildren([
   signIn,
   signUp,
-  shell.addChildren([home, bots, newBot, removedBots, bot, keys, usage, apiTokens, audit, system]),
+  shell.addChildren([home, bots, newBot, removedBots, bot, keys, usage, account, apiTokens, audit, system]),
 ]);
 
 export function createAppRouter(queryClient: QueryClient) {

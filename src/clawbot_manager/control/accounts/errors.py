@@ -1,6 +1,6 @@
 """Errors of the accounts domain."""
 
-from clawbot_manager.kit.errors import ConflictError, ForbiddenError, UnauthorizedError
+from clawbot_manager.kit.errors import ConflictError, ForbiddenError, InvalidInputError, UnauthorizedError
 
 
 class WrongCredentialsError(UnauthorizedError):
@@ -36,3 +36,17 @@ class EmailTakenError(ConflictError):
 
     code = "email_taken"
     title = "This e-mail address has an account"
+
+
+class SessionRequiredError(ForbiddenError):
+    """Only a person who is signed in may do this, no script with a token."""
+
+    code = "session_required"
+    title = "Sign in for this"
+
+
+class WrongPasswordError(InvalidInputError):
+    """The present password, asked for again, is wrong."""
+
+    code = "wrong_password"
+    title = "The password is wrong"

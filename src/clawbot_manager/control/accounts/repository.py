@@ -1,6 +1,7 @@
 """All SQL of the accounts domain."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import func, or_, select
@@ -34,6 +35,14 @@ async def count_users(tx: Transaction) -> int:
 async def find_session(tx: Transaction, session_id: UUID) -> UserSession | None:
     """The session with this id."""
     return await tx.get(UserSession, session_id)
+
+
+async def live_sessions(tx: Transaction, user_id: UUID, now: datetime) -> Sequence[UserSession]:
+    """A user's sessions that are neither signed out nor over, the last used first."""
+    query = select(UserSession).where(
+        UserSession.user_id == user_id, UserSession.revoked_at.is_(None), UserSession.expires_at > now
+    )
+    return list(await tx.scalars(query.order_by(UserSession.rotated_at.desc(), UserSession.id.desc())))
 
 
 async def find_session_by_refresh(tx: Transaction, token_hash: bytes) -> UserSession | None:

@@ -57,3 +57,28 @@ class SessionOut(Schema):
     token_type: Literal["bearer"] = "bearer"  # noqa: S105
     expires_in: int = Field(description="Seconds until the access token ends")
     user: UserOut
+
+
+class UserSessionOut(Schema):
+    """Where a user is signed in."""
+
+    id: UUID
+    created_at: Timestamp
+    used_at: Timestamp = Field(description="When it was last continued; every few minutes while it is used")
+    expires_at: Timestamp
+    ip: str | None = Field(description="Where it was signed in from")
+    user_agent: str | None
+    is_current: bool
+
+
+class EndedOut(Schema):
+    """How many sessions ended."""
+
+    ended: int
+
+
+class PasswordIn(Input):
+    """Another password."""
+
+    current_password: AnyPassword
+    new_password: NewPassword

@@ -9,10 +9,9 @@ import { ErrorAlert } from "@/components";
 import { formErrors } from "@/lib/errors";
 import { currentLocale } from "@/lib/i18n";
 import { AuthLayout } from "./AuthLayout";
+import { MIN_PASSWORD } from "./password";
 import { setupTokenFrom } from "./setupToken";
 import { enter } from "./user";
-
-const MIN_PASSWORD = 10;
 
 export function SignUpPage() {
   const { t } = useTranslation();

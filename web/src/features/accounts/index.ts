@@ -1,3 +1,4 @@
+export { AccountPage } from "./AccountPage";
 export { SignInPage } from "./SignInPage";
 export { SignUpPage } from "./SignUpPage";
 export { saveLocale, signOut, useIsAdmin, useUser } from "./user";

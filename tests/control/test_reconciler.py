@@ -35,8 +35,8 @@ async def reaches(
     return found
 
 
-async def bot_id(api: Api) -> UUID:
-    return UUID((await api.get("/api/bot/scout")).json["id"])
+async def bot_id(api: Api, hostname: str = "scout") -> UUID:
+    return UUID((await api.get(f"/api/bot/{hostname}")).json["id"])
 
 
 class TestHappyPath:

@@ -90,6 +90,7 @@ def test_every_column_of_usage_is_written() -> None:
                 "owner_kind", "name", "desired", "revision", "sealed_operator_token", "node", "port", "state",
                 "health", "code", "detail", "observed_at", "started_at", "failures", "retry_at", "created_at",
                 "updated_at", "agent", "image", "previous_image", "applied", "proved_revision", "proved_at",
+                "restoring",
             },
         ),
         (DataPlaneVersion, {"id", "version"}, set()),

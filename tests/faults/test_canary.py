@@ -231,11 +231,11 @@ def _with_the_database_away(scene: Scene) -> None:
     with contextlib.closing(sqlite3.connect(data_dir / "clawbot-manager.sqlite3", timeout=20)) as database:
         database.execute("BEGIN IMMEDIATE")
         assert scene.proxy("plain").status == 200
-        spool = wait_for(lambda: [*(data_dir / "spool").glob("*.jsonl")], what="usage is in the spool")
+        spool = wait_for(lambda: [*(data_dir / "spool").glob("usage-*.jsonl")], what="usage is in the spool")
         wait_for(lambda: b"plain" in b"".join(map(_bytes_of, spool)), what="the request is in the spool")
         assert _with(scene.secrets, _bytes_of(*spool)) == []
         database.rollback()
-    wait_for(lambda: not [*(data_dir / "spool").glob("*.jsonl")], what="the spool is empty again")
+    wait_for(lambda: not [*(data_dir / "spool").glob("usage-*.jsonl")], what="the spool is empty again")
 
 
 def _by_command_line(scene: Scene, key_id: str) -> None:

@@ -86,7 +86,7 @@ class Scene:
 
     @property
     def spool(self) -> list[Path]:
-        return list((self.proxy.data_dir / "spool").glob("*.jsonl"))
+        return list((self.proxy.data_dir / "spool").glob("usage-*.jsonl"))
 
     def restart(self) -> None:
         self.proxy.start()

@@ -14,11 +14,12 @@ from sqlalchemy import text
 
 from clawbot_manager.app.api import create_api
 from clawbot_manager.control.audit.service import AuditTrail, Verdict
+from clawbot_manager.kit.errors import UnavailableError
 from clawbot_manager.runtimes.fake import FakeRuntime
 from tests.control.bots.test_copies import export, is_restored, upload
 from tests.control.test_bots import create
 from tests.control.test_reconciler import reaches
-from tests.support.api import PASSWORD, Api, until
+from tests.support.api import PASSWORD, Api
 from tests.support.clock import MovableClock
 
 SECRET = "sk-canary-0123456789abcdef0123456789"
@@ -239,14 +240,10 @@ async def test_the_row_and_the_change_are_one(user: Api, monkeypatch: pytest.Mon
     """Neither stays without the other."""
 
     async def broken(*_: object) -> None:
-        raise RuntimeError("the trail cannot be written")
+        raise UnavailableError("The trail cannot be written.")
 
     with monkeypatch.context() as context:
         context.setattr(user.installation.database, "_keep_acts", broken)
-        assert (await user.post("/api/provider-key", KEY)).status == 500
+        assert (await user.post("/api/provider-key", KEY)).status == 503
     assert (await user.get("/api/provider-key")).json["items"] == []
-
-    async def written() -> bool:
-        return (await user.post("/api/provider-key", KEY)).status == 201
-
-    await until(written)
+    assert (await user.post("/api/provider-key", KEY)).status == 201

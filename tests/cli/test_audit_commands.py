@@ -55,7 +55,7 @@ def test_export(cli: Cli, api: FakeApi, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("broken_at", "exit_code"), [(None, 0), (3, 1)])
 def test_verify(here: Cli, program: FakeApp, tmp_path: Path, broken_at: int | None, exit_code: int) -> None:
-    program.verdict = Verdict(9, broken_at, 9, "ab" * 32)
+    program.verdict = Verdict(9, broken_at, "ab" * 32)
     result = here("audit", "verify", "--data-dir", str(tmp_path))
     assert result.exit_code == exit_code
     if broken_at is None:

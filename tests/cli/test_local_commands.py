@@ -24,7 +24,7 @@ class FakeApp:
     def __init__(self) -> None:
         self.calls: list[tuple[Any, ...]] = []
         self.raises: Exception | None = None
-        self.verdict = Verdict(0, None, 0, "")
+        self.verdict = Verdict(0, None, "")
         self.revisions = ["0001", "0002"]
         self.checks = [CheckOut(name="database", status="ok", detail="It answers.")]
 

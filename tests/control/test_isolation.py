@@ -31,7 +31,7 @@ BODIES: dict[str, Any] = {
     "update_provider_key": {"label": "stolen"},
     "upgrade_bot": {},
 }
-OF_ADMINISTRATORS = {"list_orphans", "clean_up", "machine_diagnostics"}
+OF_ADMINISTRATORS = {"list_orphans", "clean_up"}
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,12 @@ async def everything(victim: Victim) -> dict[str, Any]:
     return seen
 
 
-_MOVE = {"export_bot", "bot_stats", "system", "health", "ready", "diagnostics", "export_audit_events"}
+_MOVE = {"export_bot", "bot_stats", "system", "live", "ready", "diagnostics", "export_audit_events"}
+
+
+def test_the_operations_that_are_named_here_exist() -> None:
+    known = {operation.name for operation in operations()}
+    assert known >= OF_ADMINISTRATORS | _MOVE | BODIES.keys()
 
 
 @pytest.mark.parametrize("who", ["user", "admin"])

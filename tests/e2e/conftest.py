@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.support.browser import chromium
-from tests.support.program import Program, free_port
+from tests.support.program import PASSWORD, Program, free_port
 from tests.support.provider import Upstream, provider
 
 
@@ -32,6 +32,14 @@ def program(tmp_path: Path, upstream: Upstream) -> Iterator[Program]:
     program.start()
     yield program
     program.clean_up()
+
+
+def open_signed_in(page: Page, path: str) -> None:
+    """Go to a page as the first user, who has an account and no session in this browser."""
+    page.goto(path)
+    page.get_by_label("E-mail").fill("admin@example.com")
+    page.get_by_role("textbox", name="Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
 
 
 @pytest.fixture

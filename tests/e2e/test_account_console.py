@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import Page, expect
 
+from tests.e2e.conftest import open_signed_in
 from tests.support.program import PASSWORD, Program
 
 OTHER = "another horse battery"
@@ -13,10 +14,7 @@ def test_sessions_end_and_the_password_changes(page: Page, program: Program) -> 
     program.sign_up()
     credentials = {"email": "admin@example.com", "password": PASSWORD}
     elsewhere = program.call("POST", "/api/auth/sign-in", credentials).json["access_token"]
-    page.goto("/account")
-    page.get_by_label("E-mail").fill("admin@example.com")
-    page.get_by_role("textbox", name="Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
+    open_signed_in(page, "/account")
     expect(page.get_by_role("heading", name="Account and security")).to_be_visible()
     rows = page.get_by_role("row")
     expect(rows).to_have_count(4)

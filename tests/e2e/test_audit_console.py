@@ -6,7 +6,8 @@ import csv
 
 from playwright.sync_api import Page, expect
 
-from tests.support.program import PASSWORD, Program
+from tests.e2e.conftest import open_signed_in
+from tests.support.program import Program
 
 
 def test_what_was_done_is_found_and_exported(page: Page, program: Program) -> None:
@@ -16,10 +17,7 @@ def test_what_was_done_is_found_and_exported(page: Page, program: Program) -> No
         assert program.call("POST", "/api/provider-key", key).status == 201
     wrong = {"email": "admin@example.com", "password": "not the password"}
     assert program.call("POST", "/api/auth/sign-in", wrong).status == 401
-    page.goto("/audit")
-    page.get_by_label("E-mail").fill("admin@example.com")
-    page.get_by_role("textbox", name="Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
+    open_signed_in(page, "/audit")
     expect(page.get_by_role("heading", name="Audit")).to_be_visible()
     rows = page.get_by_role("row")
     expect(rows).to_have_count(51)

@@ -7,7 +7,8 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.support.program import PASSWORD, Program
+from tests.e2e.conftest import open_signed_in
+from tests.support.program import Program
 from tests.support.provider import REAL_KEY, Upstream
 
 HOSTNAME = "scout"
@@ -26,10 +27,7 @@ def bot(page: Page, program: Program, upstream: Upstream) -> Page:
         "providers": [{"vendor": "openai", "models": ["gpt-test"]}],
     }
     assert program.call("POST", "/api/bot", made).status == 201
-    page.goto(f"/bots/{HOSTNAME}")
-    page.get_by_label("E-mail").fill("admin@example.com")
-    page.get_by_role("textbox", name="Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
+    open_signed_in(page, f"/bots/{HOSTNAME}")
     expect(page.get_by_role("heading", name="Scout", exact=True)).to_be_visible()
     expect(page.get_by_text("Running", exact=True).first).to_be_visible(timeout=_RUNS)
     return page

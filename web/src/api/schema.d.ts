@@ -1174,7 +1174,7 @@ export interface components {
              * Kind
              * @enum {string}
              */
-            kind: "user" | "session" | "api_token" | "provider_key" | "bot" | "bot_token" | "backup" | "persona" | "orphan";
+            kind: "user" | "session" | "api_token" | "provider_key" | "bot" | "bot_token" | "backup" | "orphan";
             /** Seq */
             seq: number;
             /**
@@ -2824,7 +2824,7 @@ export interface operations {
                 cursor?: string | null;
                 limit?: number;
                 action?: ("CREATE" | "UPDATE" | "DELETE" | "LOGIN" | "LOGOUT" | "START" | "STOP" | "EXPORT" | "IMPORT") | null;
-                kind?: ("user" | "session" | "api_token" | "provider_key" | "bot" | "bot_token" | "backup" | "persona" | "orphan") | null;
+                kind?: ("user" | "session" | "api_token" | "provider_key" | "bot" | "bot_token" | "backup" | "orphan") | null;
                 /** @description Part of its name */
                 target?: string | null;
                 actor_id?: string | null;
@@ -2901,7 +2901,7 @@ export interface operations {
         parameters: {
             query?: {
                 action?: ("CREATE" | "UPDATE" | "DELETE" | "LOGIN" | "LOGOUT" | "START" | "STOP" | "EXPORT" | "IMPORT") | null;
-                kind?: ("user" | "session" | "api_token" | "provider_key" | "bot" | "bot_token" | "backup" | "persona" | "orphan") | null;
+                kind?: ("user" | "session" | "api_token" | "provider_key" | "bot" | "bot_token" | "backup" | "orphan") | null;
                 /** @description Part of its name */
                 target?: string | null;
                 actor_id?: string | null;

@@ -38,13 +38,13 @@ def _filter(
 ) -> AuditFilter:
     if everybody and not caller.is_admin:
         raise ForbiddenError("Only an administrator of the installation may see what others do.")
-    since, until = _known(since), _known(until)
+    since, until = _known("since", since), _known("until", until)
     return AuditFilter(action, kind, target or None, actor_id, refused, since, until, everybody)
 
 
-def _known(moment: datetime | None) -> datetime | None:
+def _known(field: str, moment: datetime | None) -> datetime | None:
     if moment is not None and not 1970 <= moment.year <= 9998:
-        raise InvalidInputError("Give a time between 1970 and 9998.", field="since")
+        raise InvalidInputError("Give a time between 1970 and 9998.", field=field)
     return moment
 
 

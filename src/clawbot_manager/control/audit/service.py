@@ -29,7 +29,6 @@ class Verdict:
 
     rows: int
     broken_at: int | None
-    last_seq: int
     last_mark: str
 
 
@@ -79,7 +78,7 @@ class AuditTrail:
             if broken_at is None and (row.seq != rows or not hmac.compare_digest(wanted, row.mark)):
                 broken_at = row.seq
             mark = row.mark
-        return Verdict(rows, broken_at, rows, mark.hex())
+        return Verdict(rows, broken_at, mark.hex())
 
 
 async def as_csv(database: Database, caller: Caller, wanted: AuditFilter) -> AsyncIterator[bytes]:

@@ -13,9 +13,7 @@ from clawbot_manager.control.shared.caller import Caller
 from clawbot_manager.infra.db import Transaction
 
 Action = Literal["CREATE", "UPDATE", "DELETE", "LOGIN", "LOGOUT", "START", "STOP", "EXPORT", "IMPORT"]
-Kind = Literal[
-    "user", "session", "api_token", "provider_key", "bot", "bot_token", "backup", "persona", "orphan"
-]
+Kind = Literal["user", "session", "api_token", "provider_key", "bot", "bot_token", "backup", "orphan"]
 Via = Literal["session", "api_token", "sign_in", "system"]
 
 

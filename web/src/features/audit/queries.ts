@@ -29,7 +29,6 @@ export const KINDS = [
   "bot",
   "bot_token",
   "backup",
-  "persona",
   "orphan",
 ] as const satisfies readonly AuditEvent["kind"][];
 
